@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The self-pipe. A handler does nothing but write one byte; what a signal
+ * means is decided in the loop, where everything may be called. When the pipe
+ * is full a signal is dropped: whoever sends 65,536 of them unread has said
+ * enough.
+ */
+#include "base/sig.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+
+static int ends[2] = {-1, -1};
+
+static void on_signal(int signo)
+{
+    int saved = errno;
+    unsigned char byte = (unsigned char)signo;
+    ssize_t wrote = write(ends[1], &byte, 1);
+    (void)wrote;
+    errno = saved;
+}
+
+int sig_open(const int *signals, size_t n, struct err *err)
+{
+    fd_close(&ends[0]);
+    fd_close(&ends[1]);
+    if (fd_pipe(ends, err) < 0)
+        return -1;
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigfillset(&act.sa_mask);
+    for (size_t i = 0; i < n; i++)
+        sigaction(signals[i], &act, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    sig_unblock_all();
+    return ends[0];
+}
+
+int sig_next(void)
+{
+    unsigned char byte;
+    ssize_t n;
+    do
+        n = read(ends[0], &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 ? byte : 0;
+}
+
+void sig_default(const int *signals, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        signal(signals[i], SIG_DFL);
+}
+
+void sig_block_all(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void sig_unblock_all(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Process titles the classic way: the kernel shows the memory in which the
+ * arguments were handed over, so we write there. The environment lies right
+ * behind the arguments; it is copied elsewhere to make the space larger.
+ */
+#include "base/title.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static char *area;
+static size_t room;
+
+void title_init(int argc, char **argv)
+{
+    if (argc < 1)
+        return;
+    char *end = argv[0];
+    for (int i = 0; i < argc; i++)
+        if (argv[i] == end)
+            end += strlen(argv[i]) + 1;
+    size_t n = 0;
+    for (; environ[n]; n++)
+        if (environ[n] == end)
+            end += strlen(environ[n]) + 1;
+    char **copy = xcalloc(n + 1, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = xstrdup(environ[i]);
+    environ = copy;
+    area = argv[0];
+    room = (size_t)(end - area);
+}
+
+void title_set(const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    prctl(PR_SET_NAME, text);
+    if (room < 2)
+        return;
+    memset(area, 0, room);
+    size_t len = strlen(text);
+    memcpy(area, text, len < room - 1 ? len : room - 1);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_BASE_WAIT_H
+#define RAINBOWS_BASE_WAIT_H
+
+#include <stdint.h>
+
+/*
+ * What somebody waits for: poll(2) events on a descriptor, or the clock.
+ * fd -1: only the clock. Times are base/clock.h's.
+ */
+struct wait {
+    int fd;
+    short events;     /* POLLIN, POLLOUT */
+    int64_t deadline; /* CLOCK_NEVER: none */
+};
+
+/* Blocks until the wait is over. Returns the events that came (POLLERR and
+ * POLLHUP included), 0 when the deadline passed. Interrupted waits go on. */
+short wait_block(const struct wait *wait);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_CONFIG_CONFIG_H
+#define RAINBOWS_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct err;
+
+/* One listen() of the config. Fields with -1 leave the system's default. */
+struct listen_spec {
+    char *address; /* owned; as written: "0.0.0.0:8080", "[::1]:80", "8080",
+                      "unix:/run/x.sock", "/run/x.sock" */
+    int line;      /* of the config file; 0: command line or default */
+    int backlog;   /* 1024 */
+    int rcvbuf, sndbuf;   /* bytes; -1 */
+    int tcp_nodelay;      /* 1 */
+    int tcp_defer_accept; /* seconds; 0: off */
+    int ipv6only;         /* -1 */
+    int reuseport;        /* 0 */
+    int umask;            /* for the socket file; 0 */
+    int tries; /* after the first failure with EADDRINUSE: 5; -1: for ever */
+    int64_t delay; /* between tries, microseconds: 500,000 */
+};
+
+enum config_hook {
+    HOOK_BEFORE_FORK,
+    HOOK_AFTER_FORK,
+    HOOK_AFTER_WORKER_READY,
+    HOOK_AFTER_WORKER_EXIT,
+    HOOK_COUNT
+};
+
+/*
+ * Everything a config file says, with defaults in the places it left out.
+ * Read-only once loaded, but for what the hooks do to their own Lua state.
+ * Times are microseconds, sizes bytes. Field order follows the directive
+ * table in directives.c, where each has its default and its reason.
+ */
+struct config {
+    char *path; /* owned; NULL without a config file */
+    char *text; /* owned; the file's bytes as they were read; NULL without */
+    size_t text_size;
+
+    int worker_processes;
+    struct listen_spec *listens; /* owned; at least one */
+    size_t listen_count;
+    char *use;    /* owned; the concurrency model's name as written */
+    int use_line; /* where; 0: default */
+    char *app;    /* owned; the app file; NULL: app(function) in text */
+    int worker_connections;
+    int64_t keepalive_timeout; /* 0: no keep-alive */
+    int keepalive_requests;
+    int64_t client_header_timeout;
+    int64_t client_body_timeout;
+    int64_t send_timeout;
+    int64_t timeout;
+    int64_t graceful_timeout;
+    int64_t boot_timeout;
+    int64_t client_max_body_size; /* -1: unlimited */
+    int64_t client_max_header_size;
+    int64_t client_max_headers;
+    int64_t client_max_uri_size;
+    int64_t client_max_header_name;
+    int64_t client_max_chunk_extension;
+    int64_t client_body_buffer_size;
+    int64_t client_header_buffer_size;
+    int64_t output_buffer_size;
+    bool preload_app;
+    char *working_directory; /* owned or NULL, like the strings below */
+    char *pid;
+    char *stderr_path;
+    char *stdout_path;
+    int log_level; /* enum log_level */
+    char *lua_path;
+    char *lua_cpath;
+
+    void *lua; /* owned; the fenced lua_State that the file ran in and the
+                  hooks run in; NULL without a file */
+    int hooks[HOOK_COUNT]; /* references in it; -1: not set */
+};
+
+/* What the command line says instead of, or besides, the file. */
+struct config_overrides {
+    const char *const *listens; /* addresses; they replace the file's */
+    size_t listen_count;
+    int worker_processes; /* 0: not given */
+    const char *app;      /* NULL: not given */
+};
+
+/*
+ * Reads path (NULL: no file, only defaults and overrides) and returns the
+ * config, or NULL with err set: "config.lua:3: worker_proceses: no such
+ * directive; did you mean worker_processes?". Nothing of the process changes.
+ * Relative paths inside stay relative: to working_directory, or to where the
+ * server was started.
+ */
+struct config *config_load(const char *path,
+                           const struct config_overrides *overrides,
+                           struct err *err);
+void config_free(struct config *config);
+
+/*
+ * Runs a hook if it is set, with a worker table {number=, pid=, generation=}
+ * and, for HOOK_AFTER_WORKER_EXIT, the text that tells how it ended. An error
+ * inside is returned, never raised: 0, or -1 with err set.
+ */
+struct hook_worker {
+    int number;
+    int pid;
+    int generation;
+    const char *exit; /* "exit=0", "signal=SEGV"; NULL for other hooks */
+};
+int config_run_hook(struct config *config, enum config_hook hook,
+                    const struct hook_worker *worker, struct err *err);
+
+/* -T: every directive with the value in force, as a config file that gives
+ * the same config again. */
+void config_print(const struct config *config, FILE *to);
+
+/* --help-config [NAME]: the table for people. -1 with err set (and the nearest
+ * name) when there is no such directive; name NULL prints all. */
+int config_help(const char *name, FILE *to, struct err *err);
+
+/* The one of names (ended by NULL) nearest to word, or NULL when none is near
+ * enough to be what was meant. */
+const char *config_nearest(const char *word, const char *const *names);
+
+#endif
