@@ -17,24 +17,29 @@
 static char *area;
 static size_t room;
 
-void title_init(int argc, char **argv)
+/* Copies a list of strings; *end moves behind those that lie there. */
+static char **copy_list(char *const *list, size_t n, char **end)
 {
-    if (argc < 1)
-        return;
-    char *end = argv[0];
-    for (int i = 0; i < argc; i++)
-        if (argv[i] == end)
-            end += strlen(argv[i]) + 1;
-    size_t n = 0;
-    for (; environ[n]; n++)
-        if (environ[n] == end)
-            end += strlen(environ[n]) + 1;
     char **copy = xcalloc(n + 1, sizeof *copy);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = xstrdup(environ[i]);
-    environ = copy;
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = xstrdup(list[i]);
+        if (list[i] == *end)
+            *end += strlen(list[i]) + 1;
+    }
+    return copy;
+}
+
+char **title_init(int argc, char **argv)
+{
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    char *end = argv[0];
+    char **args = copy_list(argv, (size_t)argc, &end);
+    environ = copy_list(environ, n, &end);
     area = argv[0];
     room = (size_t)(end - area);
+    return args;
 }
 
 void title_set(const char *fmt, ...)

@@ -2,9 +2,10 @@
 #ifndef RAINBOWS_BASE_TITLE_H
 #define RAINBOWS_BASE_TITLE_H
 
-/* Remembers where the process's arguments lie, moves the environment out of
- * the way and keeps a copy of it. Call once, first thing in main(). */
-void title_init(int argc, char **argv);
+/* Takes the memory of the process's arguments and environment for titles.
+ * Returns a copy of argv that stays valid (for the life of the process);
+ * environ becomes a copy, too. Call once, first thing in main(). */
+char **title_init(int argc, char **argv);
 
 /* What ps(1) shows from now on: "rainbows worker[3] Reactor". Cut to the
  * space that the arguments and the environment had. */

@@ -100,7 +100,11 @@ struct config_overrides {
 struct config *config_load(const char *path,
                            const struct config_overrides *overrides,
                            struct err *err);
-void config_free(struct config *config);
+void config_free(struct config *config); /* NULL is fine */
+
+/* The names of all directives, ended by NULL. For app states, which run the
+ * config's text for its app(function) with the others as no-ops. */
+const char *const *config_directive_names(void);
 
 /*
  * Runs a hook if it is set, with a worker table {number=, pid=, generation=}

@@ -1,0 +1,61 @@
+-- The example config of rainbows: every directive, its default, and a line on
+-- what it is for. Run it from here: rainbows -c config.lua
+--
+-- A config is a Lua program: directives are functions, and locals, loops and
+-- the standard library may be used around them. What is left out keeps its
+-- default; lines that begin with "-- " show directives whose default is unset.
+-- docs/CONFIG.md tells more of each.
+
+-- The app and its workers
+
+app("examples/hello.lua")     -- a file that returns the app, or a function
+worker_processes(1)           -- how many workers; "auto": one per CPU
+use("Base")                   -- the concurrency model of the workers
+worker_connections(50)        -- clients that a worker holds at a time
+listen("0.0.0.0:8080")        -- where clients connect; may be repeated
+-- listen("unix:/run/rainbows.sock", { umask = tonumber("0117", 8) })
+
+-- Connections and their times, in seconds; fractions are fine
+
+keepalive_timeout(5)          -- idle time between requests; 0: no keep-alive
+keepalive_requests(1000)      -- requests that one connection may bring
+client_header_timeout(30)     -- for a request's head to arrive
+client_body_timeout(30)       -- between two pieces of a request's body
+send_timeout(30)              -- for a client to take more of its answer
+timeout(60)                   -- for the app to answer a request
+graceful_timeout(60)          -- for a worker to finish before it is killed
+boot_timeout(60)              -- for a worker to load the app and be ready
+
+-- Limits on requests, in bytes; the status is what a larger one is answered
+
+client_max_body_size(1024 * 1024)       -- 413; nil: unlimited
+client_max_header_size(112 * 1024)      -- all header lines together: 431
+client_max_headers(100)                 -- how many header fields: 431
+client_max_uri_size(15 * 1024)          -- the request target: 414
+client_max_header_name(256)             -- a header field's name: 431
+client_max_chunk_extension(16 * 1024)   -- chunk extensions of a body: 413
+
+-- Buffers, in bytes
+
+client_body_buffer_size(112 * 1024)     -- larger bodies go to a file
+client_header_buffer_size(1024)         -- for each read of a request's head
+output_buffer_size(64 * 1024)           -- what may wait for a slow client
+
+-- The process
+
+preload_app(false)            -- load the app in the master, before any fork
+-- working_directory("/srv/app")        -- where relative paths start from
+-- pid("/run/rainbows.pid")             -- a file with the master's process id
+-- stderr_path("log/stderr.log")        -- the log, and what apps write there
+-- stdout_path("log/stdout.log")        -- what apps print
+log_level("info")             -- the least that is logged
+-- lua_path("lib/?.lua;;")              -- where the app's require looks
+-- lua_cpath("lib/?.so;;")              -- the same for modules in C
+
+-- Hooks: functions that are called with { number =, pid =, generation = }
+
+-- before_fork(function(worker) end)    -- in the master, before each fork
+-- after_fork(function(worker) end)     -- in a new worker, before the app
+-- after_worker_ready(function(worker) end)         -- before its first client
+-- after_worker_exit(function(worker, how) end)     -- in the master; how:
+--                                                  -- "exit=0", "signal=KILL"

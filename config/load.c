@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config_load() and config_free(). The file runs once, in a fresh Lua state,
+ * under one protected call; each directive stores its value straight into the
+ * struct config, which the caller of that protected call owns, so an error may
+ * be raised anywhere without a loss. Then come the command line's words, then
+ * the defaults of all that was left out.
+ */
+#include <stdlib.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/fence.h"
+#include "config/kinds.h"
+#include "config/listen.h"
+#include "config/luaerr.h"
+
+struct load {
+    struct config *config;
+    const struct config_overrides *overrides;
+};
+
+/* Its address is the key, in the registry, of the config being loaded; nil
+ * afterwards, so that a hook cannot change what is in force. */
+static const char loading;
+
+/* Upvalues of a directive's function: its row, and the table that holds the
+ * place of each directive's call. */
+enum {
+    UP_ROW = 1,
+    UP_PLACES
+};
+
+static void refuse_second_call(lua_State *L, const struct directive *d)
+{
+    lua_getfield(L, lua_upvalueindex(UP_PLACES), d->name);
+    if (!lua_isnil(L, -1) && !d->kind->repeats)
+        luaerr_raise(L, "%s: already set at %s; keep one of the two", d->name,
+                     lua_tostring(L, -1));
+    lua_pop(L, 1);
+}
+
+static int call_directive(lua_State *L)
+{
+    const struct directive *d = lua_touserdata(L, lua_upvalueindex(UP_ROW));
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loading);
+    struct config *config = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (!config)
+        luaerr_raise(L, "%s: only while the config is loaded, not in a hook",
+                     d->name);
+    refuse_second_call(L, d);
+    if (lua_gettop(L) > d->kind->args)
+        luaerr_raise(L, "%s: expected at most %d value%s, got %d", d->name,
+                     d->kind->args, d->kind->args > 1 ? "s" : "",
+                     lua_gettop(L));
+    d->kind->take(L, 1, d, config);
+    luaerr_push_place(L);
+    lua_setfield(L, lua_upvalueindex(UP_PLACES), d->name);
+    return 0;
+}
+
+/* Pushes the directives' functions by name; places is a table's index. */
+static void push_directives(lua_State *L, int places)
+{
+    lua_newtable(L);
+    for (const struct directive *d = directives; d->name; d++) {
+        lua_pushlightuserdata(L, (void *)d);
+        lua_pushvalue(L, places);
+        lua_pushcclosure(L, call_directive, 2);
+        lua_setfield(L, -2, d->name);
+    }
+}
+
+/* Takes the value at the top for a directive, in the file's stead. */
+static void take_instead(lua_State *L, int places, const char *name,
+                         struct config *config)
+{
+    const struct directive *d = directive_find(directives, name);
+    d->kind->take(L, lua_gettop(L), d, config);
+    lua_pop(L, 1);
+    lua_pushliteral(L, "the command line");
+    lua_setfield(L, places, name);
+}
+
+static void take_overrides(lua_State *L, int places, const struct load *load)
+{
+    const struct config_overrides *over = load->overrides;
+    if (over->worker_processes) {
+        lua_pushinteger(L, over->worker_processes);
+        take_instead(L, places, "worker_processes", load->config);
+    }
+    if (over->app) {
+        lua_pushstring(L, over->app);
+        take_instead(L, places, "app", load->config);
+    }
+    if (over->listen_count)
+        listen_clear(load->config);
+    for (size_t i = 0; i < over->listen_count; i++) {
+        lua_pushstring(L, over->listens[i]);
+        take_instead(L, places, "listen", load->config);
+    }
+}
+
+static void refuse_missing(lua_State *L, const struct directive *d,
+                           const struct config *config)
+{
+    if (config->path)
+        lua_pushfstring(L,
+                        "%s: %s is missing: write %s(\"app.lua\") there, or "
+                        "rainbows -c %s app.lua",
+                        config->path, d->name, d->name, config->path);
+    else
+        lua_pushfstring(L,
+                        "no %s: name its file, as in rainbows app.lua, or a "
+                        "config, as in rainbows -c config.lua",
+                        d->name);
+    luaerr_raise_plain(L);
+}
+
+static void take_defaults(lua_State *L, int places, struct config *config)
+{
+    for (const struct directive *d = directives; d->name; d++) {
+        if (lua_getfield(L, places, d->name) == LUA_TNIL) {
+            if (!d->value)
+                refuse_missing(L, d, config);
+            kind_take_default(L, d, config);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+static int load_protected(lua_State *L)
+{
+    const struct load *load = lua_touserdata(L, 1);
+    struct config *config = load->config;
+    luaL_openlibs(L);
+    lua_newtable(L);
+    int places = lua_gettop(L);
+    if (config->path) {
+        lua_pushlightuserdata(L, config);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &loading);
+        push_directives(L, places);
+        fence_push(L);
+        fence_load(L, config->text, config->text_size, config->path);
+        lua_call(L, 0, 0);
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &loading);
+    }
+    if (load->overrides)
+        take_overrides(L, places, load);
+    take_defaults(L, places, config);
+    return 0;
+}
+
+static struct config *config_new(void)
+{
+    struct config *config = xcalloc(1, sizeof *config);
+    for (int i = 0; i < HOOK_COUNT; i++)
+        config->hooks[i] = LUA_REFNIL;
+    return config;
+}
+
+struct config *config_load(const char *path,
+                           const struct config_overrides *overrides,
+                           struct err *err)
+{
+    struct config *config = config_new();
+    if (path) {
+        config->path = xstrdup(path);
+        config->text = fd_read_file(path, &config->text_size, err);
+        if (!config->text)
+            goto fail;
+    }
+    config->lua = luaL_newstate();
+    if (!config->lua) {
+        err_set(err, "no memory for a Lua state");
+        goto fail;
+    }
+    struct load load = {config, overrides};
+    if (luaerr_pcall(config->lua, load_protected, &load, err) < 0)
+        goto fail;
+    if (!path) {
+        lua_close(config->lua);
+        config->lua = NULL;
+    }
+    return config;
+fail:
+    config_free(config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    if (config->lua)
+        lua_close(config->lua);
+    for (const struct directive *d = directives; d->name; d++)
+        if (d->kind == &kind_string)
+            free(*(char **)kind_field(d, config));
+    listen_clear(config);
+    free(config->use);
+    free(config->app);
+    free(config->text);
+    free(config->path);
+    free(config);
+}

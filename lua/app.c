@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Lua state with an app in it: made by a worker after the fork (or before,
+ * with preload_app), one for each place where calls run. Opens the standard
+ * library with our changes, loads the app file or the config's function, and
+ * keeps what calls need at hand as references.
+ */
+#include "lua/app.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "lua/coro.h"
+#include "lua/env.h"
+#include "lua/input.h"
+#include "lua/logger.h"
+#include "lua/module.h"
+#include "lua/state.h"
+
+/* ---- errors ---- */
+
+/* (from) -> text; runs protected because it allocates. */
+static int build_traceback(lua_State *L)
+{
+    lua_State *from = lua_touserdata(L, 1);
+    lua_checkstack(L, 20); /* luaL_traceback of 5.4.4 forgets to */
+    lua_settop(L, 0);
+    if (lua_gettop(from) > 0) {
+        lua_pushvalue(from, -1);
+        lua_xmove(from, L, 1);
+    } else {
+        lua_pushnil(L);
+    }
+    const char *text = luaL_tolstring(L, 1, NULL);
+    if (lua_type(L, 1) == LUA_TTABLE && strncmp(text, "table: ", 7) == 0)
+        text = "(error object is a table without __tostring)";
+    luaL_traceback(L, from, text, 0);
+    return 1;
+}
+
+void app_traceback(lua_State *L, lua_State *from)
+{
+    if (!lua_checkstack(L, 4) || !lua_checkstack(from, 2)) {
+        lua_pushliteral(L, "stack overflow");
+        return;
+    }
+    lua_pushcfunction(L, build_traceback);
+    lua_pushlightuserdata(L, from);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK && !lua_isstring(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "(error while making the traceback)");
+    }
+}
+
+static int message_handler(lua_State *L)
+{
+    const char *text = luaL_tolstring(L, 1, NULL);
+    luaL_traceback(L, L, text, 1);
+    return 1;
+}
+
+/* Calls what lies on the stack with n arguments; the error's text, traceback
+ * included, goes into err. */
+static int call_protected(lua_State *L, int n, int results, struct err *err)
+{
+    int base = lua_gettop(L) - n;
+    lua_pushcfunction(L, message_handler);
+    lua_insert(L, base);
+    int status = lua_pcall(L, n, results, base);
+    lua_remove(L, base);
+    if (status == LUA_OK)
+        return 0;
+    const char *text = lua_tostring(L, -1);
+    err_set(err, "%s", text ? text : "(error in the error handler)");
+    lua_pop(L, 1);
+    return -1;
+}
+
+/* ---- paths ---- */
+
+/* The directory of our own Lua modules, found from where the binary lies: the
+ * source tree's lua/ when it runs from a build folder inside, else the
+ * installation's share/lua/5.4 beside its bin/. */
+static const char *module_dir(char dir[4096])
+{
+    static const char *const places[] = {"/../lua", "/../share/lua/5.4"};
+    char exe[2048];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash)
+        *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char probe[4200];
+        snprintf(dir, 4096, "%s%s", exe, places[i]);
+        snprintf(probe, sizeof probe, "%s/rack/utils.lua", dir);
+        if (access(probe, R_OK) == 0)
+            return dir;
+    }
+    return NULL;
+}
+
+static void add_dir(lua_State *L, const char *dir)
+{
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", dir, dir);
+}
+
+/* package.path: the app's own directory, the server's modules, Lua's default.
+ * lua_path in place of it, its ";;" standing for all that. */
+static void set_path(lua_State *L, const struct app_source *source)
+{
+    char dir[4096];
+    lua_getglobal(L, "package");
+    const char *slash = source->path ? strrchr(source->path, '/') : NULL;
+    if (slash) {
+        lua_pushlstring(L, source->path, (size_t)(slash - source->path));
+        add_dir(L, lua_tostring(L, -1));
+        lua_remove(L, -2);
+    } else {
+        lua_pushliteral(L, "./?.lua;./?/init.lua;");
+    }
+    if (module_dir(dir))
+        add_dir(L, dir);
+    else
+        lua_pushliteral(L, "");
+    lua_getfield(L, -3, "path");
+    lua_concat(L, 3); /* [package, path] */
+    if (source->lua_path) {
+        lua_pushfstring(L, ";%s;", lua_tostring(L, -1));
+        luaL_gsub(L, source->lua_path, ";;", lua_tostring(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+    lua_setfield(L, -2, "path");
+    if (source->lua_cpath) {
+        lua_getfield(L, -1, "cpath");
+        lua_pushfstring(L, ";%s;", lua_tostring(L, -1));
+        luaL_gsub(L, source->lua_cpath, ";;", lua_tostring(L, -1));
+        lua_setfield(L, -4, "cpath");
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+}
+
+/* ---- loading ---- */
+
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* app(function) of the config's text: remembered in the registry. */
+static int take_app(lua_State *L)
+{
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "rainbows.app");
+    return 0;
+}
+
+/* The globals of the config's text: app keeps its argument, every other
+ * directive does nothing, the rest is the app state's own. */
+static void push_config_env(lua_State *L, const char *const *directives)
+{
+    lua_newtable(L);
+    for (; *directives; directives++) {
+        lua_pushcfunction(L, nothing);
+        lua_setfield(L, -2, *directives);
+    }
+    lua_pushcfunction(L, take_app);
+    lua_setfield(L, -2, "app");
+    lua_newtable(L);
+    lua_pushglobaltable(L);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+}
+
+/* (source) -> what the file returned, or what the text gave to app() */
+static int load_source(lua_State *L)
+{
+    const struct app_source *s = lua_touserdata(L, 1);
+    if (s->path) {
+        if (luaL_loadfilex(L, s->path, "t") != LUA_OK)
+            return lua_error(L);
+        lua_pushstring(L, s->path);
+        lua_call(L, 1, 1);
+        return 1;
+    }
+    lua_pushfstring(L, "@%s", s->config_path);
+    if (luaL_loadbufferx(L, s->config_text, s->config_size, lua_tostring(L, -1),
+                         "t") != LUA_OK)
+        return lua_error(L);
+    push_config_env(L, s->directives);
+    lua_setupvalue(L, -2, 1);
+    lua_call(L, 0, 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, "rainbows.app");
+    return 1;
+}
+
+/* The value on the stack becomes the app's function and self. */
+static int adopt(struct app *app, const struct app_source *s, struct err *err)
+{
+    lua_State *L = app->L;
+    if (lua_istable(L, -1) && lua_getfield(L, -1, "call") != LUA_TNIL) {
+        app->function = luaL_ref(L, LUA_REGISTRYINDEX);
+        app->self = luaL_ref(L, LUA_REGISTRYINDEX);
+        return 0;
+    }
+    if (lua_istable(L, -2) && lua_isnil(L, -1))
+        lua_pop(L, 1);
+    bool callable = lua_isfunction(L, -1);
+    if (!callable && luaL_getmetafield(L, -1, "__call") != LUA_TNIL) {
+        callable = true;
+        lua_pop(L, 1);
+    }
+    if (callable) {
+        app->function = luaL_ref(L, LUA_REGISTRYINDEX);
+        return 0;
+    }
+    return err_set(err,
+                   "%s: the app is %s; an app file must return a function "
+                   "(`return function(env) ... end`), or a table with a call "
+                   "method",
+                   s->path ? s->path : s->config_path,
+                   lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
+}
+
+/* (app, source): everything before the app's own code runs. */
+static int prepare(lua_State *L)
+{
+    struct app *app = lua_touserdata(L, 1);
+    const struct app_source *source = lua_touserdata(L, 2);
+    luaL_openlibs(L);
+    coro_open(L);
+    app->env_meta = env_open(L);
+    app->input_meta = input_open(L);
+    app->errors = logger_open_errors(L);
+    app->logger = logger_open(L);
+    lua_newtable(L);
+    app->at_boot = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    app->at_quit = luaL_ref(L, LUA_REGISTRYINDEX);
+    module_open(L);
+    set_path(L, source);
+    return 0;
+}
+
+struct app *app_new(const struct app_source *source, struct err *err)
+{
+    struct app *app = xcalloc(1, sizeof *app);
+    app->function = app->self = LUA_NOREF;
+    app->L = luaL_newstate();
+    if (!app->L) {
+        err_set(err, "no memory for a Lua state");
+        goto fail;
+    }
+    *(struct app **)lua_getextraspace(app->L) = app;
+    lua_pushcfunction(app->L, prepare);
+    lua_pushlightuserdata(app->L, app);
+    lua_pushlightuserdata(app->L, (void *)source);
+    if (call_protected(app->L, 2, 0, err) < 0)
+        goto fail;
+    lua_pushcfunction(app->L, load_source);
+    lua_pushlightuserdata(app->L, (void *)source);
+    if (call_protected(app->L, 1, 1, err) < 0 || adopt(app, source, err) < 0)
+        goto fail;
+    lua_settop(app->L, 0);
+    return app;
+fail:
+    app_free(app);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+int app_boot(struct app *app, const struct app_identity *identity,
+             struct err *err)
+{
+    lua_State *L = app->L;
+    app->identity = *identity;
+    app->booted = true;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_boot);
+    int rc = 0;
+    for (lua_Integer i = 1; rc == 0 && lua_rawgeti(L, -1, i) == LUA_TFUNCTION;
+         i++)
+        rc = call_protected(L, 0, 0, err);
+    lua_settop(L, 0);
+    return rc;
+}
+
+void app_quit(struct app *app)
+{
+    lua_State *L = app->L;
+    struct err err;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_quit);
+    for (lua_Integer i = (lua_Integer)lua_rawlen(L, 1); i >= 1; i--) {
+        lua_rawgeti(L, 1, i);
+        if (call_protected(L, 0, 0, &err) < 0)
+            log_error("at_quit: %s", err.text);
+    }
+    lua_settop(L, 0);
+}
+
+void app_free(struct app *app)
+{
+    if (!app)
+        return;
+    while (app->spare) {
+        struct call *call = app->spare;
+        app->spare = call->next;
+        free(call);
+    }
+    if (app->L)
+        lua_close(app->L);
+    free(app);
+}

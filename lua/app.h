@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_LUA_APP_H
+#define RAINBOWS_LUA_APP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct app;
+struct err;
+
+/* Where an app comes from. All borrowed for the time of app_new(). */
+struct app_source {
+    const char *path; /* the app file; NULL: app(function) in the config */
+    const char *config_path; /* with its text, when path is NULL */
+    const char *config_text;
+    size_t config_size;
+    const char *const *directives; /* names that are no-ops in that text */
+    const char *lua_path;  /* package.path, ";;" stands for the default; or */
+    const char *lua_cpath; /* NULL */
+};
+
+/* Who serves: told to the app through env and rainbows.worker(). */
+struct app_identity {
+    int worker;         /* number, from 0 */
+    int generation;     /* of the code: grows with each reload */
+    const char *model;  /* borrowed as long as the app lives */
+    bool multithread;   /* rack.multithread */
+    bool waits_in_call; /* a wait inside call(env) lets others run */
+};
+
+/*
+ * One Lua state with the app loaded into it: one place where calls run. It
+ * belongs to one thread at a time. NULL with err set when the app cannot be
+ * loaded: file, line, reason and traceback.
+ */
+struct app *app_new(const struct app_source *source, struct err *err);
+
+/* Says who serves and runs the functions given to rainbows.at_boot(), in
+ * order. Call once, in the process that will serve. -1 with err set when one
+ * of them fails. */
+int app_boot(struct app *app, const struct app_identity *identity,
+             struct err *err);
+
+/* Runs the functions given to rainbows.at_quit(), last one first. Errors are
+ * logged. */
+void app_quit(struct app *app);
+
+/* All calls must have been freed. */
+void app_free(struct app *app);
+
+#endif

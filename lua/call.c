@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One call(env): a coroutine that builds the env, runs the app, and sends the
+ * body, all inside one protected resume. It stops where output must be sent
+ * or something is waited for, and is used again for the next call.
+ */
+#include "lua/call.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "lua/body.h"
+#include "lua/coro.h"
+#include "lua/env.h"
+#include "lua/input.h"
+#include "lua/result.h"
+#include "lua/state.h"
+
+/* Lua 5.4.4 as Debian ships it crashes when a __concat metamethod makes the
+ * stack grow. Slots reserved in advance make that rarer. */
+enum {
+    STACK_RESERVE = 1000
+};
+
+static int returned(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    return result_send(L, (struct call *)ctx);
+}
+
+/* (call): the whole life of a call. */
+static int run(lua_State *L)
+{
+    struct call *call = lua_touserdata(L, 1);
+    struct app *app = call->app;
+    lua_settop(L, 0);
+    env_push(L, call); /* [head, env] */
+    call->head = lua_touserdata(L, BODY_HEAD);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app->function);
+    lua_insert(L, -2);
+    if (app->self == LUA_NOREF) { /* [head, function, env] */
+        lua_callk(L, 1, LUA_MULTRET, (lua_KContext)call, returned);
+        return returned(L, LUA_OK, (lua_KContext)call);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app->self);
+    lua_insert(L, -2); /* [head, function, self, env] */
+    lua_callk(L, 2, LUA_MULTRET, (lua_KContext)call, returned);
+    return returned(L, LUA_OK, (lua_KContext)call);
+}
+
+static struct call *call_make(struct app *app)
+{
+    struct call *call = xcalloc(1, sizeof *call);
+    call->app = app;
+    call->co = lua_newthread(app->L);
+    call->ref = luaL_ref(app->L, LUA_REGISTRYINDEX);
+    lua_checkstack(call->co, STACK_RESERVE);
+    call->input = LUA_NOREF;
+    for (int i = 0; i < CLOSE_COUNT; i++)
+        call->close[i] = LUA_NOREF;
+    return call;
+}
+
+struct call *call_new(struct app *app, const struct call_start *start)
+{
+    struct call *call = app->spare;
+    if (call)
+        app->spare = call->next;
+    else
+        call = call_make(app);
+    call->start = *start;
+    call->head = NULL;
+    call->answered = false;
+    call->file = (struct call_file){.fd = -1};
+    call->at = 0;
+    call->item = 0;
+    lua_pushcfunction(call->co, run);
+    lua_pushlightuserdata(call->co, call);
+    return call;
+}
+
+/* "GET /notes?page=2", a long target cut. */
+static char *request_line(const struct call *call)
+{
+    enum {
+        SHOWN = 200
+    };
+    if (!call->head)
+        return xstrdup("request");
+    struct span method = env_method(call->head);
+    struct span target = env_target(call->head);
+    return xasprintf("%.*s %.*s%s", (int)method.len, method.at,
+                     (int)(target.len < SHOWN ? target.len : SHOWN), target.at,
+                     target.len > SHOWN ? "..." : "");
+}
+
+static enum call_status fail(struct call *call)
+{
+    lua_State *L = call->app->L;
+    app_traceback(L, call->co);
+    char *line = request_line(call);
+    call->error = xasprintf("%s: %s", line, lua_tostring(L, -1));
+    free(line);
+    lua_pop(L, 1);
+    return CALL_FAILED;
+}
+
+enum call_status call_step(struct call *call, struct wait *wait)
+{
+    struct app *app = call->app;
+    lua_State *co = call->co;
+    int args = lua_status(co) == LUA_OK ? 1 : 0;
+    int n;
+    app->running = call;
+    int status = lua_resume(co, app->L, args, &n);
+    app->running = NULL;
+    if (status == LUA_OK)
+        return CALL_DONE;
+    if (status != LUA_YIELD)
+        return fail(call);
+    if (coro_is_ours(co, n)) {
+        lua_pop(co, 1);
+        *wait = call->wait;
+        return call->why;
+    }
+    lua_pop(co, n);
+    lua_pushliteral(co, "coroutine.yield outside of a coroutine of the app's "
+                        "own");
+    return fail(call);
+}
+
+struct call_file call_file(struct call *call)
+{
+    struct call_file file = call->file;
+    call->file.fd = -1;
+    return file;
+}
+
+const char *call_error(const struct call *call)
+{
+    return call->error;
+}
+
+static void drop_input(struct call *call)
+{
+    lua_State *L = call->app->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->input);
+    input_close(L, -1);
+    lua_pop(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, call->input);
+    call->input = LUA_NOREF;
+}
+
+void call_free(struct call *call)
+{
+    if (!call)
+        return;
+    lua_State *co = call->co;
+    if (lua_status(co) != LUA_OK) {
+        lua_resetthread(co);
+        lua_settop(co, 0);
+        lua_checkstack(co, STACK_RESERVE);
+    }
+    lua_settop(co, 0);
+    body_close(call);
+    if (call->input != LUA_NOREF)
+        drop_input(call);
+    if (call->file.fd >= 0)
+        close(call->file.fd);
+    free(call->error);
+    call->error = NULL;
+    call->next = call->app->spare;
+    call->app->spare = call;
+}

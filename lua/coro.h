@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_LUA_CORO_H
+#define RAINBOWS_LUA_CORO_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "lua/call.h"
+
+struct wait;
+
+/* Puts resume and wrap of ours into the coroutine library of the state. */
+void coro_open(lua_State *L);
+
+/*
+ * Waits from inside app code; `return coro_wait(...)` in a lua_CFunction. Lets
+ * other clients run where that is possible, else blocks the thread. The
+ * function k, or nothing when it is NULL, runs after the wait.
+ */
+int coro_wait(lua_State *L, const struct wait *wait, lua_KFunction k,
+              lua_KContext ctx);
+
+/* Stops the call's coroutine so that call_step() returns why. k goes on. */
+int coro_yield(lua_State *L, enum call_status why, lua_KFunction k,
+               lua_KContext ctx);
+
+/* Is the yield that lua_resume() reported, with n values on co, ours? */
+bool coro_is_ours(lua_State *co, int n);
+
+#endif

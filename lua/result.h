@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_LUA_RESULT_H
+#define RAINBOWS_LUA_RESULT_H
+
+#include <lua.h>
+
+struct call;
+
+/*
+ * Turns what the app returned (on L, the call's coroutine, above BODY_HEAD)
+ * into the reply: status, headers, framing, and the body as far as it goes
+ * without waiting. Errors of the app are raised. Returns 0 at the end.
+ */
+int result_send(lua_State *L, struct call *call);
+
+#endif

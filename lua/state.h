@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_LUA_STATE_H
+#define RAINBOWS_LUA_STATE_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "base/wait.h"
+#include "lua/app.h"
+#include "lua/call.h"
+
+/*
+ * What the files of this room share: an app's state and a call's. Every Lua
+ * thread of a state finds its app through lua_getextraspace().
+ */
+enum {
+    CLOSE_BODY,
+    CLOSE_VALUE,
+    CLOSE_COUNT
+};
+
+struct call {
+    struct app *app; /* borrowed */
+    lua_State *co;   /* anchored by ref */
+    int ref;
+    struct call *next; /* in the app's free list */
+    struct call_start start;
+    const void *head;     /* on the coroutine's stack; see env.h */
+    bool answered;        /* the triple was returned: the body is being sent */
+    enum call_status why; /* of the last tagged yield */
+    struct wait wait;     /* for CALL_WAITS */
+    struct call_file file;
+    size_t at; /* string and array bodies: bytes sent of the current string, */
+    lua_Integer item;       /* and the array's index */
+    char *error;            /* owned; after CALL_FAILED */
+    int input;              /* reference of the rack.input, or LUA_NOREF */
+    int close[CLOSE_COUNT]; /* references of what must be closed */
+};
+
+struct app {
+    lua_State *L; /* owned */
+    int function; /* references: what is called, */
+    int self;     /* and the object of an app:call(env), or LUA_NOREF */
+    int env_meta, input_meta, errors, logger; /* references */
+    int at_boot, at_quit; /* references of arrays of functions */
+    bool booted;
+    struct app_identity identity;
+    struct call *spare;   /* calls ready for reuse */
+    struct call *running; /* the call whose coroutine runs now, or NULL */
+    int no_wait; /* above 0: somewhere below a coroutine that cannot yield */
+    bool warned; /* that a wait had to block */
+};
+
+static inline struct app *app_of(lua_State *L)
+{
+    return *(struct app **)lua_getextraspace(L);
+}
+
+/* Pushes onto L the text of the error at the top of from, with from's
+ * traceback. Raises nothing. */
+void app_traceback(lua_State *L, lua_State *from);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slot table: which worker processes there are and how far each is.
+ */
+#include "master/slots.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static const char *const names[] = {
+    [SLOT_EMPTY] = "empty",   [SLOT_STARTING] = "starting",
+    [SLOT_READY] = "ready",   [SLOT_LEAVING] = "leaving",
+    [SLOT_KILLED] = "killed",
+};
+
+void slots_init(struct slots *slots)
+{
+    *slots = (struct slots){0};
+    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+        slots->slot[i].control = slots->slot[i].status = -1;
+}
+
+void slot_set(struct slot *slot, enum slot_state state)
+{
+    log_debug("worker=%d pid=%d %s -> %s", slot->number, (int)slot->pid,
+              names[slot->state], names[state]);
+    slot->state = state;
+    slot->since = clock_now();
+    slot->kill_at = CLOCK_NEVER;
+}
+
+struct slot *slot_free(struct slots *slots)
+{
+    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+        if (slots->slot[i].state == SLOT_EMPTY)
+            return &slots->slot[i];
+    return NULL;
+}
+
+struct slot *slot_by_pid(struct slots *slots, pid_t pid)
+{
+    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+        if (slots->slot[i].state != SLOT_EMPTY && slots->slot[i].pid == pid)
+            return &slots->slot[i];
+    return NULL;
+}
+
+void slot_tell(const struct slot *slot, char byte)
+{
+    ssize_t wrote = write(slot->control, &byte, 1);
+    (void)wrote; /* a worker that is gone will be reaped */
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_MASTER_SLOTS_H
+#define RAINBOWS_MASTER_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "worker/heartbeat.h"
+
+/* The life of one worker process. Only reaping makes a slot empty again. */
+enum slot_state {
+    SLOT_EMPTY,
+    SLOT_STARTING, /* forked; its app is loading */
+    SLOT_READY,    /* serves */
+    SLOT_LEAVING,  /* was told to finish and leave */
+    SLOT_KILLED,   /* SIGKILL was sent */
+};
+
+/* A worker process. Its place in the table is its line in the heartbeat page;
+ * its number is another thing: during a replacement two slots have it. */
+struct slot {
+    enum slot_state state;
+    int number;
+    int generation;
+    pid_t pid;
+    int control; /* owned; to the worker */
+    int status;  /* owned; from the worker, -1 after its end of file */
+    bool was_ready;
+    int64_t since;   /* when the state began; base/clock.h */
+    int64_t kill_at; /* when patience ends; CLOCK_NEVER: it does not */
+};
+
+/* What the master remembers of a worker's number from process to process. */
+struct seat {
+    int failures;       /* starts in a row that failed */
+    int64_t next_start; /* not before; base/clock.h */
+};
+
+struct slots {
+    struct slot slot[HEARTBEAT_SLOTS];
+    struct seat seat[HEARTBEAT_SLOTS];
+};
+
+void slots_init(struct slots *slots);
+
+/* Changes the state, logs the change, and forgets kill_at. */
+void slot_set(struct slot *slot, enum slot_state state);
+
+/* An empty slot, or NULL when all are taken. */
+struct slot *slot_free(struct slots *slots);
+struct slot *slot_by_pid(struct slots *slots, pid_t pid);
+
+/* Tells the worker with a byte of worker/worker.h. */
+void slot_tell(const struct slot *slot, char byte);
+
+/* Does the slot hold a worker that serves or is going to? */
+static inline bool slot_works(const struct slot *slot)
+{
+    return slot->state == SLOT_STARTING || slot->state == SLOT_READY;
+}
+
+#endif

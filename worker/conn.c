@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection from accept to close: the table of its states and the loop that
+ * runs them. There is one protocol path for all models: they only wait, each
+ * in its own way, for what conn_step() asks for.
+ *
+ *   HEAD -> [BODY] -> CALL -> [FILE] -> SEND -> HEAD or LINGER or CLOSED
+ *
+ * CALL and FILE go through SEND and come back as often as the answer needs.
+ */
+#include "worker/conn.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "http/date.h"
+#include "worker/conn_states.h"
+#include "worker/exchange.h"
+#include "worker/transport.h"
+#include "worker/worker.h"
+
+#define LINGER_TIME (2 * CLOCK_SECOND)
+
+static enum turn conn_closed(struct conn *c)
+{
+    (void)c;
+    return TURN_OVER;
+}
+
+static const struct {
+    const char *name;
+    enum turn (*run)(struct conn *c);
+} states[] = {
+    [CONN_HEAD] = {"head", conn_head},
+    [CONN_BODY] = {"body", conn_body},
+    [CONN_CALL] = {"call", conn_call},
+    [CONN_FILE] = {"file", conn_file},
+    [CONN_SEND] = {"send", conn_send},
+    [CONN_LINGER] = {"linger", conn_linger},
+    [CONN_CLOSED] = {"closed", conn_closed},
+};
+
+static int64_t patience(const struct conn *c, enum conn_state state)
+{
+    const struct config *config = c->worker->config;
+    switch (state) {
+    case CONN_HEAD:
+        return c->requests ? config->keepalive_timeout
+                           : config->client_header_timeout;
+    case CONN_BODY:
+        return config->client_body_timeout;
+    case CONN_LINGER:
+        return LINGER_TIME;
+    default:
+        return config->send_timeout;
+    }
+}
+
+enum turn conn_enter(struct conn *c, enum conn_state state)
+{
+    log_debug("fd=%d %s -> %s", c->fd, states[c->state].name,
+              states[state].name);
+    c->state = (uint8_t)state;
+    c->deadline = c->now + patience(c, state);
+    return TURN_AGAIN;
+}
+
+enum turn conn_wait(struct conn *c, short events)
+{
+    c->wait =
+        (struct wait){.fd = c->fd, .events = events, .deadline = c->deadline};
+    return TURN_WAIT;
+}
+
+bool conn_late(const struct conn *c)
+{
+    return c->now >= c->deadline;
+}
+
+const char *conn_date(void)
+{
+    static _Thread_local struct {
+        time_t when;
+        char text[DATE_SIZE + 1];
+    } cache;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec != cache.when) {
+        cache.when = now.tv_sec;
+        date_format(now.tv_sec, cache.text);
+    }
+    return cache.text;
+}
+
+void conn_init(struct conn *c, struct worker *worker,
+               const struct listener *listener, int fd,
+               const struct peer *client)
+{
+    *c = (struct conn){
+        .worker = worker,
+        .listener = listener,
+        .fd = fd,
+        .client = *client,
+        .transport = &transport_plain,
+        .state = CONN_HEAD,
+        .now = clock_now(),
+    };
+    conn_enter(c, CONN_HEAD);
+    conn_wait(c, POLLIN);
+}
+
+enum step conn_step(struct conn *c)
+{
+    c->began = c->now = clock_now();
+    for (;;) {
+        switch (states[c->state].run(c)) {
+        case TURN_AGAIN:
+            break;
+        case TURN_WAIT:
+            return STEP_WAIT;
+        case TURN_CALL:
+            return STEP_CALL;
+        case TURN_OVER:
+            return STEP_OVER;
+        }
+    }
+}
+
+bool conn_idle(const struct conn *c)
+{
+    return c->state == CONN_HEAD && c->requests && !c->head_begun;
+}
+
+bool conn_lingers(const struct conn *c)
+{
+    return c->state == CONN_LINGER;
+}
+
+void conn_last(struct conn *c)
+{
+    c->last = true;
+    if (c->exchange)
+        c->exchange->reply.keep_alive = false;
+}
+
+void conn_fini(struct conn *c)
+{
+    exchange_free(c->exchange);
+    c->exchange = NULL;
+    c->app = NULL;
+    buf_drop(&c->in);
+    buf_drop(&c->out);
+    if (c->fd >= 0)
+        c->transport->close(c->fd);
+    c->fd = -1;
+}
+
+void conn_trim(void)
+{
+    exchange_trim();
+    buf_trim();
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_WORKER_CONN_H
+#define RAINBOWS_WORKER_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/peer.h"
+#include "base/wait.h"
+#include "http/head.h"
+
+struct app;
+struct exchange;
+struct listener;
+struct transport;
+struct worker;
+
+/* The states of a connection; each is one function in conn.c. */
+enum conn_state {
+    CONN_HEAD,   /* a request head comes in, or nothing does */
+    CONN_BODY,   /* its body comes in */
+    CONN_CALL,   /* the app answers */
+    CONN_FILE,   /* a file follows what the app appended */
+    CONN_SEND,   /* output goes out, then the state in `then` */
+    CONN_LINGER, /* all is sent; what the client still sends is thrown away */
+    CONN_CLOSED,
+};
+
+/*
+ * One client's connection. A model keeps it in memory of its own, sets ready
+ * and app as said at conn_step(), and looks at wait; the rest is conn.c's. An
+ * idle connection is this struct and nothing more.
+ */
+struct conn {
+    struct wait wait;  /* after STEP_WAIT: what the connection waits for */
+    struct app *app;   /* after STEP_CALL: the model puts a free app here; NULL
+                          again when the connection gives it back */
+    bool ready;        /* the model saw POLLIN, an error or a hang-up */
+    uint8_t state;     /* enum conn_state */
+    uint8_t then;      /* the state after CONN_SEND */
+    bool head_begun;   /* bytes of a request head have come */
+    bool last;         /* the next answer ends the connection */
+    uint32_t requests; /* answered so far */
+    int fd;
+    const struct transport *transport; /* shared, static */
+    struct worker *worker;             /* borrowed */
+    const struct listener *listener;   /* borrowed */
+    int64_t now;                       /* of the current step; base/clock.h */
+    int64_t began;                     /* when the current step did */
+    int64_t deadline; /* of the protocol: head, body, idle, write, linger */
+    struct exchange *exchange; /* owned; the request in progress, or NULL */
+    struct buf in, out;        /* hold no memory while idle */
+    struct head_check check;
+    struct peer client;
+};
+
+enum step {
+    STEP_WAIT, /* wait for conn->wait, then step again */
+    STEP_CALL, /* put a struct app into conn->app, then step again */
+    STEP_OVER, /* conn_fini() it */
+};
+
+/* Takes fd. */
+void conn_init(struct conn *conn, struct worker *worker,
+               const struct listener *listener, int fd,
+               const struct peer *client);
+
+/*
+ * Runs the protocol as far as it goes and says what it needs next. A model
+ * calls it when conn->wait is over: after its events came (with ready set for
+ * anything but a plain POLLOUT), or its deadline passed. An early call does no
+ * harm.
+ */
+enum step conn_step(struct conn *conn);
+
+/* Between two requests, with nothing received: nobody is hurt if it ends. */
+bool conn_idle(const struct conn *conn);
+
+/* Everything is sent, and the client is only given time to read it. */
+bool conn_lingers(const struct conn *conn);
+
+/* The answer to the request that comes or runs will be the last. */
+void conn_last(struct conn *conn);
+
+/* Closes what is open and frees what is owned; a running call is ended. */
+void conn_fini(struct conn *conn);
+
+/* Frees what the calling thread keeps for reuse. */
+void conn_trim(void);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The states in which output leaves: SEND, and LINGER, which lets a client
+ * read the answer to a request that it is still sending. Closing a socket
+ * with unread bytes in it would reset the connection and may destroy the
+ * answer on its way (RFC 9112 9.6).
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "base/log.h"
+#include "http/reply.h"
+#include "worker/conn_states.h"
+#include "worker/exchange.h"
+#include "worker/transport.h"
+
+enum turn conn_send_then(struct conn *c, enum conn_state then)
+{
+    c->then = (uint8_t)then;
+    if (!buf_len(&c->out))
+        return conn_enter(c, then);
+    return conn_enter(c, CONN_SEND);
+}
+
+/* n bytes left: is some of the current answer among them? */
+static void count_sent(struct exchange *x, size_t n)
+{
+    if (n > x->mark)
+        x->sent = true;
+    x->mark -= n < x->mark ? n : x->mark;
+}
+
+enum turn conn_send(struct conn *c)
+{
+    while (buf_len(&c->out)) {
+        ssize_t n =
+            c->transport->write(c->fd, buf_at(&c->out), buf_len(&c->out));
+        if (n < 0 && errno == EAGAIN) {
+            if (!conn_late(c))
+                return conn_wait(c, POLLOUT);
+            log_info("fd=%d client takes nothing, closed", c->fd);
+            return conn_enter(c, CONN_CLOSED);
+        }
+        if (n < 0) /* the client is gone */
+            return conn_enter(c, CONN_CLOSED);
+        buf_take(&c->out, (size_t)n);
+        if (c->exchange)
+            count_sent(c->exchange, (size_t)n);
+        if (buf_len(&c->out))
+            conn_enter(c, CONN_SEND); /* progress: the time begins anew */
+    }
+    if (c->then == CONN_LINGER)
+        c->transport->shutdown(c->fd);
+    return conn_enter(c, (enum conn_state)c->then);
+}
+
+enum turn conn_linger(struct conn *c)
+{
+    enum {
+        ROUNDS = 16
+    };
+    char trash[16384];
+    for (int i = 0; c->ready && i < ROUNDS; i++) {
+        ssize_t n = c->transport->read(c->fd, trash, sizeof trash);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            return conn_enter(c, CONN_CLOSED);
+        c->ready = n == (ssize_t)sizeof trash;
+    }
+    if (conn_late(c))
+        return conn_enter(c, CONN_CLOSED);
+    return conn_wait(c, POLLIN);
+}
+
+enum turn conn_refuse(struct conn *c, int status)
+{
+    log_debug("fd=%d refused status=%d", c->fd, status);
+    bool head = c->exchange && c->exchange->request.head;
+    exchange_free(c->exchange);
+    c->exchange = NULL;
+    struct reply r = {
+        .out = &c->out, .date = conn_date(), .minor = 1, .head = head};
+    reply_plain(&r, status);
+    buf_drop(&c->in);
+    return conn_send_then(c, CONN_LINGER);
+}

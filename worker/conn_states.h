@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_WORKER_CONN_STATES_H
+#define RAINBOWS_WORKER_CONN_STATES_H
+
+#include <stddef.h>
+
+#include "worker/conn.h"
+
+/*
+ * The inside of a connection: one function per state, and what they share.
+ * A function does what can be done now and says how to go on.
+ */
+enum turn {
+    TURN_AGAIN, /* the state may have changed: run its function */
+    TURN_WAIT,  /* conn->wait says for what */
+    TURN_CALL,  /* an app is needed */
+    TURN_OVER,
+};
+
+enum turn conn_head(struct conn *c); /* conn_request.c */
+enum turn conn_body(struct conn *c);
+enum turn conn_call(struct conn *c); /* conn_answer.c */
+enum turn conn_file(struct conn *c);
+enum turn conn_send(struct conn *c); /* conn_output.c */
+enum turn conn_linger(struct conn *c);
+
+/* Changes the state and sets the deadline that goes with it. */
+enum turn conn_enter(struct conn *c, enum conn_state state);
+
+/* Output goes out first, then the state is entered. */
+enum turn conn_send_then(struct conn *c, enum conn_state then);
+
+/* Waits for poll(2) events on the client's socket until conn->deadline. */
+enum turn conn_wait(struct conn *c, short events);
+
+/* Has conn->deadline passed? */
+bool conn_late(const struct conn *c);
+
+/* Answers with an error of the server's own and ends the connection, letting
+ * the client read the answer whatever it still sends. */
+enum turn conn_refuse(struct conn *c, int status);
+
+/* The Date header's text for now; of the calling thread. */
+const char *conn_date(void);
+
+#endif

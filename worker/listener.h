@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_WORKER_LISTENER_H
+#define RAINBOWS_WORKER_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/peer.h"
+
+struct err;
+struct listen_spec;
+
+/* A listening socket, bound by the master and shared by all workers. */
+struct listener {
+    int fd;              /* owned */
+    char *name;          /* owned; as people write it: "0.0.0.0:8080" */
+    struct peer address; /* our end; its port is the one really bound */
+    char *path;          /* owned; of a UNIX socket, else NULL */
+    dev_t dev;           /* of the socket file, to know it again */
+    ino_t ino;
+};
+
+/* Binds and listens. A stale socket file is replaced, a live one refused; an
+ * address in use is tried again as the spec says. NULL with err set. */
+struct listener *listener_open(const struct listen_spec *spec, struct err *err);
+
+/* Closes this process's copy. The socket itself lives as long as any. */
+void listener_close(struct listener *listener);
+
+/* Removes the socket file if it is still the one that was bound. */
+void listener_unlink(const struct listener *listener);
+
+/* Does the spec name the address this one was opened for? */
+bool listener_is(const struct listener *listener,
+                 const struct listen_spec *spec);
+
+/* The next connection, non-blocking and close-on-exec; -1 with errno. */
+int listener_accept(const struct listener *listener, struct peer *client);
+
+/* How many connections wait to be accepted; -1 where the system does not say
+ * (UNIX sockets). */
+int listener_queue(const struct listener *listener);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker process: from the fork to its exit status. It loads the app, tells
+ * the master that it is ready, and gives itself to its model; notices (bytes
+ * from the master, signals from people) only change worker->quit, which the
+ * model looks at.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "base/title.h"
+#include "config/config.h"
+#include "http/parser.h"
+#include "worker/conn.h"
+#include "worker/listener.h"
+#include "worker/model.h"
+
+/* SIGCHLD stays as it is, or the app's io.popen():close() could not learn how
+ * its child ended. */
+static const int handled[] = {SIGQUIT, SIGTERM, SIGINT, SIGUSR1};
+static const int untouched[] = {SIGHUP,  SIGTTIN,  SIGTTOU,
+                                SIGUSR2, SIGWINCH, SIGCHLD};
+
+enum {
+    COUNT_HANDLED = sizeof handled / sizeof *handled
+};
+enum {
+    COUNT_UNTOUCHED = sizeof untouched / sizeof *untouched
+};
+
+static void set_limits(struct worker *w)
+{
+    const struct config *config = w->config;
+    w->limits = (struct limits){
+        .uri_size = (size_t)config->client_max_uri_size,
+        .header_size = (size_t)config->client_max_header_size,
+        .header_name = (size_t)config->client_max_header_name,
+        .headers = (size_t)config->client_max_headers,
+        .chunk_extension = (size_t)config->client_max_chunk_extension,
+        .body_size = config->client_max_body_size,
+    };
+}
+
+struct app_source worker_app_source(const struct worker *w)
+{
+    return (struct app_source){
+        .path = w->config->app,
+        .config_path = w->config->path,
+        .config_text = w->config->text,
+        .config_size = w->config->text_size,
+        .directives = config_directive_names(),
+        .lua_path = w->config->lua_path,
+        .lua_cpath = w->config->lua_cpath,
+    };
+}
+
+struct app_identity worker_identity(const struct worker *w)
+{
+    return (struct app_identity){
+        .worker = w->number,
+        .generation = w->generation,
+        .model = w->model->name,
+        .multithread = w->model->flags & MODEL_THREADS,
+        .waits_in_call = w->model->flags & MODEL_YIELDS,
+    };
+}
+
+static int load_app(struct worker *w, struct err *err)
+{
+    struct app_source source = worker_app_source(w);
+    struct app_identity identity = worker_identity(w);
+    w->app = w->preloaded ? w->preloaded : app_new(&source, err);
+    return w->app ? app_boot(w->app, &identity, err) : -1;
+}
+
+static void run_hook(const struct worker *w, enum config_hook hook)
+{
+    struct err err;
+    struct hook_worker who = {
+        .number = w->number, .pid = (int)getpid(), .generation = w->generation};
+    if (config_run_hook(w->config, hook, &who, &err) < 0)
+        log_error("%s", err.text);
+}
+
+static int boot(struct worker *w)
+{
+    struct err err;
+    w->signals = sig_open(handled, COUNT_HANDLED, &err);
+    if (w->signals < 0) {
+        log_error("cannot start: %s", err.text);
+        return -1;
+    }
+    title_set("rainbows worker[%d] %s (loading)", w->number, w->model->name);
+    parser_init();
+    set_limits(w);
+    run_hook(w, HOOK_AFTER_FORK);
+    if (load_app(w, &err) < 0) {
+        log_error("cannot load the app: %s", err.text);
+        return -1;
+    }
+    return 0;
+}
+
+static void tell_ready(const struct worker *w)
+{
+    run_hook(w, HOOK_AFTER_WORKER_READY);
+    title_set("rainbows worker[%d] %s", w->number, w->model->name);
+    log_info("ready model=%s generation=%d", w->model->name, w->generation);
+    char byte = STATUS_READY;
+    ssize_t wrote = write(w->status, &byte, 1);
+    (void)wrote; /* no master: the control pipe says so as well */
+}
+
+int worker_main(struct worker *w)
+{
+    log_set_actor("worker=%d pid=%d", w->number, (int)getpid());
+    sig_default(untouched, COUNT_UNTOUCHED);
+    int status = WORKER_BOOT_FAILED;
+    if (boot(w) == 0) {
+        tell_ready(w);
+        status = w->model->run(w);
+        app_quit(w->app);
+        log_info("done");
+    }
+    conn_trim();
+    app_free(w->app);
+    return status;
+}
+
+/* ---- notices ---- */
+
+static void leave(struct worker *w, enum quit how)
+{
+    if (how <= w->quit)
+        return;
+    w->quit = how;
+    w->quit_since = clock_now();
+    log_info("leaving how=%s", how == QUIT_STOP ? "stop" : "retire");
+    title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
+}
+
+static void reopen_logs(const struct worker *w)
+{
+    const struct config *config = w->config;
+    if (config->stderr_path && log_reopen(config->stderr_path, 2) < 0)
+        log_error("cannot reopen %s: %s", config->stderr_path, strerror(errno));
+    if (config->stdout_path && log_reopen(config->stdout_path, 1) < 0)
+        log_error("cannot reopen %s: %s", config->stdout_path, strerror(errno));
+}
+
+/* Nobody will kill us after graceful_timeout any more: the alarm does. */
+static void master_gone(struct worker *w)
+{
+    log_warn("the master is gone");
+    close(w->control);
+    w->control = -1;
+    alarm((unsigned)(w->config->graceful_timeout / CLOCK_SECOND) + 1);
+    leave(w, QUIT_STOP);
+}
+
+static void read_control(struct worker *w)
+{
+    char byte;
+    ssize_t n;
+    while (w->control >= 0 && (n = read(w->control, &byte, 1)) != -1) {
+        if (n == 0)
+            master_gone(w);
+        else if (byte == CONTROL_STOP)
+            leave(w, QUIT_STOP);
+        else if (byte == CONTROL_RETIRE)
+            leave(w, QUIT_RETIRE);
+        else if (byte == CONTROL_REOPEN)
+            reopen_logs(w);
+    }
+}
+
+void worker_notice(struct worker *w)
+{
+    read_control(w);
+    for (int signo; (signo = sig_next()) != 0;) {
+        if (signo == SIGUSR1)
+            reopen_logs(w);
+        else if (signo == SIGINT)
+            _exit(WORKER_DONE); /* quick: clients are cut off */
+        else
+            leave(w, QUIT_RETIRE);
+    }
+}
+
+void worker_notice_fds(const struct worker *w, int fds[NOTICE_FDS])
+{
+    fds[0] = w->control;
+    fds[1] = w->signals;
+}
+
+bool worker_accepts(const struct worker *w)
+{
+    if (w->quit != QUIT_STOP)
+        return w->quit == QUIT_NOT;
+    return clock_now() - w->quit_since < STOP_QUEUE_TIME;
+}
+
+bool worker_accept_failed(int error)
+{
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS &&
+        error != ENOMEM)
+        return false;
+    log_error("cannot accept: %s; pausing", strerror(error));
+    return true;
+}

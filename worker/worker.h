@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RAINBOWS_WORKER_WORKER_H
+#define RAINBOWS_WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/limits.h"
+#include "lua/app.h"
+
+struct beat;
+struct config;
+struct listener;
+struct model;
+
+/* Why a worker is leaving. */
+enum quit {
+    QUIT_NOT,    /* it is not */
+    QUIT_RETIRE, /* others go on: accept no more, finish, answer idle
+                    connections once more with Connection: close */
+    QUIT_STOP,   /* the server ends: serve the queue of this moment, finish,
+                    close idle connections */
+};
+
+/* Bytes on the pipe from the master. Its end of file means the master is
+ * gone; that is a QUIT_STOP. */
+enum {
+    CONTROL_RETIRE = 'R',
+    CONTROL_STOP = 'S',
+    CONTROL_REOPEN = 'L'
+};
+
+/* The byte on the pipe to the master: the app is loaded, clients are served. */
+enum {
+    STATUS_READY = 'R'
+};
+
+/* A worker's exit statuses. */
+enum {
+    WORKER_DONE = 0,
+    WORKER_BOOT_FAILED = 1
+};
+
+/* One worker process. The master fills the first part before the fork. */
+struct worker {
+    int number;            /* from 0 */
+    int generation;        /* of the code */
+    struct config *config; /* borrowed, like all below */
+    const struct model *model;
+    struct listener *const *listeners;
+    size_t listener_count;
+    struct beat *beat;
+    struct app *preloaded; /* taken over; NULL: load the app here */
+    int control;           /* pipe from the master */
+    int status;            /* pipe to the master */
+
+    struct app *app; /* owned: the first Lua state, loaded and booted */
+    struct limits limits;
+    int signals; /* readable when a signal came */
+    enum quit quit;
+    int64_t quit_since; /* base/clock.h */
+};
+
+/* The whole life of a worker process: signals, app, ready, model, at_quit.
+ * Returns the process's exit status. */
+int worker_main(struct worker *worker);
+
+/* Where an app of this worker comes from, for models that need several. */
+struct app_source worker_app_source(const struct worker *worker);
+struct app_identity worker_identity(const struct worker *worker);
+
+/* The two descriptors that bring notices (POLLIN); call worker_notice() then.
+ * It may change worker->quit. */
+enum {
+    NOTICE_FDS = 2
+};
+void worker_notice_fds(const struct worker *worker, int fds[NOTICE_FDS]);
+void worker_notice(struct worker *worker);
+
+/*
+ * May another connection be accepted? While serving, yes. In QUIT_STOP the
+ * queue is served until it is empty (EAGAIN), and no longer than
+ * STOP_QUEUE_TIME: that is what this says then.
+ */
+#define STOP_QUEUE_TIME INT64_C(1000000) /* microseconds */
+bool worker_accepts(const struct worker *worker);
+
+/* Did accept fail because of the process's or the system's limits (EMFILE,
+ * ENFILE, ENOBUFS, ENOMEM)? Then logs it, and the model leaves the listeners
+ * alone for ACCEPT_PAUSE. */
+#define ACCEPT_PAUSE INT64_C(100000) /* microseconds */
+bool worker_accept_failed(int error);
+
+#endif
