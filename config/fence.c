@@ -113,8 +113,8 @@ static int fenced_load(lua_State *L)
     return lua_gettop(L);
 }
 
-static void push_fenced_load(lua_State *L, int env, const char *name,
-                             int position)
+static void set_fenced_load(lua_State *L, int env, const char *name,
+                            int position)
 {
     lua_pushvalue(L, env);
     lua_getglobal(L, name);
@@ -123,19 +123,26 @@ static void push_fenced_load(lua_State *L, int env, const char *name,
     lua_setfield(L, env, name);
 }
 
+void fence_keep(lua_State *L)
+{
+    luaL_checkstack(L, 8, NULL);
+    int env = lua_gettop(L);
+    lua_pushvalue(L, env);
+    lua_setfield(L, env, "_G");
+    lua_pushvalue(L, env);
+    lua_pushcclosure(L, fenced_dofile, 1);
+    lua_setfield(L, env, "dofile");
+    set_fenced_load(L, env, "load", 4);
+    set_fenced_load(L, env, "loadfile", 3);
+}
+
 void fence_push(lua_State *L)
 {
     luaL_checkstack(L, 8, NULL);
     int names = lua_gettop(L);
     lua_newtable(L); /* names env */
     int env = names + 1;
-    lua_pushvalue(L, env);
-    lua_setfield(L, env, "_G");
-    lua_pushvalue(L, env);
-    lua_pushcclosure(L, fenced_dofile, 1);
-    lua_setfield(L, env, "dofile");
-    push_fenced_load(L, env, "load", 4);
-    push_fenced_load(L, env, "loadfile", 3);
+    fence_keep(L);
     lua_createtable(L, 0, 2); /* names env meta */
     lua_pushvalue(L, names);
     lua_pushglobaltable(L);

@@ -67,8 +67,11 @@ static bool fork_worker(struct master *m, int number, struct slot *slot,
     fflush(NULL);
     sig_block_all();
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        fd_close(&control[WRITE_END]);
+        fd_close(&status[READ_END]);
         be_worker(m, number, slot, control[READ_END], status[WRITE_END]);
+    }
     sig_unblock_all();
     if (pid < 0)
         return false;

@@ -41,6 +41,7 @@ struct conn {
     uint8_t then;      /* the state after CONN_SEND */
     bool head_begun;   /* bytes of a request head have come */
     bool last;         /* the next answer ends the connection */
+    bool pipelined;    /* the client sends requests before it has answers */
     uint32_t requests; /* answered so far */
     int fd;
     const struct transport *transport; /* shared, static */

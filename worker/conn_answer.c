@@ -57,20 +57,27 @@ static void end_call(struct conn *c, struct exchange *x)
     c->app = NULL;
 }
 
+/* The connection ends with this answer. Who sends requests ahead may be
+ * sending one now, and a close under it would destroy the answer. */
+static enum turn close_after(struct conn *c)
+{
+    bool sending = c->pipelined || buf_len(&c->in) || c->ready;
+    return conn_send_then(c, sending ? CONN_LINGER : CONN_CLOSED);
+}
+
 static enum turn answer_complete(struct conn *c, struct exchange *x)
 {
     reply_end(&x->reply);
     bool keep = x->reply.keep_alive;
-    bool ours = x->request.keep_alive; /* closing is our idea */
     exchange_free(x);
     c->exchange = NULL;
     c->requests++;
     c->head_begun = false;
     c->check = (struct head_check){0};
-    if (!keep)
-        return conn_send_then(c, ours || buf_len(&c->in) ? CONN_LINGER
-                                                         : CONN_CLOSED);
     bool more = buf_len(&c->in) > 0;
+    c->pipelined = c->pipelined || more;
+    if (!keep)
+        return close_after(c);
     bool quick = c->now - c->began < HELD_BACK;
     if (more && quick &&
         buf_len(&c->out) < (size_t)c->worker->config->output_buffer_size)

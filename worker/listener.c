@@ -151,6 +151,7 @@ static void describe(struct listener *l, const union anyaddr *addr)
         l->address.family = AF_UNIX;
         return;
     }
+    peer_set(&l->asked, &addr->any);
     union anyaddr bound;
     socklen_t len = sizeof bound;
     getsockname(l->fd, &bound.any, &len);
@@ -236,8 +237,9 @@ bool listener_is(const struct listener *l, const struct listen_spec *spec)
                strcmp(l->path, addr.un.sun_path) == 0;
     struct peer want;
     peer_set(&want, &addr.any);
-    return want.family == l->address.family && want.port == l->address.port &&
-           memcmp(want.ip, l->address.ip, sizeof want.ip) == 0;
+    return want.family == l->asked.family &&
+           (want.port == l->asked.port || want.port == l->address.port) &&
+           memcmp(want.ip, l->asked.ip, sizeof want.ip) == 0;
 }
 
 /* ---- accepting ---- */

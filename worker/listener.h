@@ -14,7 +14,8 @@ struct listen_spec;
 struct listener {
     int fd;              /* owned */
     char *name;          /* owned; as people write it: "0.0.0.0:8080" */
-    struct peer address; /* our end; its port is the one really bound */
+    struct peer asked;   /* the address that was asked for, port 0 included, */
+    struct peer address; /* and the one really bound */
     char *path;          /* owned; of a UNIX socket, else NULL */
     dev_t dev;           /* of the socket file, to know it again */
     ino_t ino;

@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: MIT
+-- Answers what most tests need; every path is one behaviour.
+local rainbows = require "rainbows"
+
+local text = { ["content-type"] = "text/plain" }
+local paths = {}
+
+paths["/"] = function()
+    return 200, text, "hello\n"
+end
+
+paths["/pid"] = function()
+    return 200, text, tostring(rainbows.worker().pid)
+end
+
+paths["/sleep"] = function(env)
+    rainbows.sleep(tonumber(env.QUERY_STRING))
+    return 200, text, "slept\n"
+end
+
+paths["/spin"] = function()
+    while true do end
+end
+
+paths["/error"] = function()
+    error("on purpose")
+end
+
+return function(env)
+    local handler = paths[env.PATH_INFO]
+    if not handler then
+        return 404, text, "nothing at " .. env.PATH_INFO .. "\n"
+    end
+    return handler(env)
+end

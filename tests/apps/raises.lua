@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: MIT
+-- Cannot be loaded.
+local function connect()
+    error("no database")
+end
+connect()
