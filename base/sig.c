@@ -26,6 +26,12 @@ static void on_signal(int signo)
     errno = saved;
 }
 
+/* Not SIG_IGN: programs that the app starts would inherit that. */
+static void ignore(int signo)
+{
+    (void)signo;
+}
+
 int sig_open(const int *signals, size_t n, struct err *err)
 {
     fd_close(&ends[0]);
@@ -36,7 +42,8 @@ int sig_open(const int *signals, size_t n, struct err *err)
     sigfillset(&act.sa_mask);
     for (size_t i = 0; i < n; i++)
         sigaction(signals[i], &act, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    act.sa_handler = ignore;
+    sigaction(SIGPIPE, &act, NULL);
     sig_unblock_all();
     return ends[0];
 }

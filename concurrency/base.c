@@ -160,8 +160,11 @@ static int base_run(struct worker *w)
     return WORKER_DONE;
 }
 
+static const char *const unused[] = {"worker_connections", NULL};
+
 const struct model model_base = {
     .name = "Base",
     .summary = "blocking, one client at a time",
+    .unused = unused,
     .run = base_run,
 };

@@ -225,8 +225,11 @@ static int reactor_run(struct worker *w)
     return WORKER_DONE;
 }
 
+static const char *const unused[] = {NULL};
+
 const struct model model_reactor = {
     .name = "Reactor",
     .summary = "libevent; requests are collected, calls run on the loop",
+    .unused = unused,
     .run = reactor_run,
 };

@@ -77,8 +77,10 @@ struct config {
     char *lua_path;
     char *lua_cpath;
 
-    void *lua; /* owned; the fenced lua_State that the file ran in and the
-                  hooks run in; NULL without a file */
+    uint64_t given; /* bit i: the file or the command line sets the
+                       directive of row i of the table */
+    void *lua;      /* owned; the fenced lua_State that the file ran in and the
+                       hooks run in; NULL without a file */
     int hooks[HOOK_COUNT]; /* references in it; -1: not set */
 };
 
@@ -101,6 +103,9 @@ struct config *config_load(const char *path,
                            const struct config_overrides *overrides,
                            struct err *err);
 void config_free(struct config *config); /* NULL is fine */
+
+/* Does the file or the command line set the directive of that name? */
+bool config_sets(const struct config *config, const char *name);
 
 /* The names of all directives, ended by NULL. For app states, which run the
  * config's text for its app(function) with the others as no-ops. */

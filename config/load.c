@@ -107,6 +107,12 @@ static void take_overrides(lua_State *L, int places, const struct load *load)
     }
 }
 
+bool config_sets(const struct config *config, const char *name)
+{
+    const struct directive *d = directive_find(directives, name);
+    return d && config->given >> (d - directives) & 1;
+}
+
 static void refuse_missing(lua_State *L, const struct directive *d,
                            const struct config *config)
 {
@@ -130,6 +136,8 @@ static void take_defaults(lua_State *L, int places, struct config *config)
             if (!d->value)
                 refuse_missing(L, d, config);
             kind_take_default(L, d, config);
+        } else {
+            config->given |= UINT64_C(1) << (d - directives);
         }
         lua_pop(L, 1);
     }

@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/fence.h"
 #include "lua/coro.h"
 #include "lua/env.h"
 #include "lua/input.h"
@@ -193,12 +195,9 @@ static int load_source(lua_State *L)
         lua_call(L, 1, 1);
         return 1;
     }
-    lua_pushfstring(L, "@%s", s->config_path);
-    if (luaL_loadbufferx(L, s->config_text, s->config_size, lua_tostring(L, -1),
-                         "t") != LUA_OK)
-        return lua_error(L);
     push_config_env(L, s->directives);
-    lua_setupvalue(L, -2, 1);
+    fence_keep(L);
+    fence_load(L, s->config_text, s->config_size, s->config_path);
     lua_call(L, 0, 0);
     lua_getfield(L, LUA_REGISTRYINDEX, "rainbows.app");
     return 1;
@@ -280,12 +279,28 @@ fail:
 
 /* ---- life ---- */
 
+/* math.random() of a preloaded state must not give the same numbers in every
+ * worker. */
+static void seed_random(lua_State *L)
+{
+    lua_Integer seed[2];
+    if (getrandom(seed, sizeof seed, 0) != sizeof seed)
+        return;
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, seed[0]);
+    lua_pushinteger(L, seed[1]);
+    lua_pcall(L, 2, 0, 0);
+    lua_settop(L, 0);
+}
+
 int app_boot(struct app *app, const struct app_identity *identity,
              struct err *err)
 {
     lua_State *L = app->L;
     app->identity = *identity;
     app->booted = true;
+    seed_random(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_boot);
     int rc = 0;
     for (lua_Integer i = 1; rc == 0 && lua_rawgeti(L, -1, i) == LUA_TFUNCTION;

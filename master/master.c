@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,22 +31,29 @@ static int open_logs(const struct config *config, struct err *err)
 
 static void announce(const struct master *m)
 {
-    const struct setup *s = &m->setup;
+    const struct config *config = m->setup.config;
     log_info("starting version=" RAINBOWS_VERSION " config=%s app=%s model=%s "
              "workers=%d",
              m->config_path ? m->config_path : "none",
-             s->config->app ? s->config->app : "function", s->model->name,
+             config->app ? config->app : "function", m->setup.model->name,
              m->workers);
-    for (size_t i = 0; i < s->listener_count; i++)
-        log_info("listening on=%s%s", s->listeners[i]->path ? "" : "http://",
-                 s->listeners[i]->name);
+    setup_announce(&m->setup);
+}
+
+/* A reload must find the config again from another working directory. */
+static void keep_config_path(struct master *m, const char *absolute)
+{
+    if (absolute && m->setup.config->working_directory)
+        m->config_path = absolute;
 }
 
 static int start(struct master *m, struct err *err)
 {
     struct setup nothing = {0};
+    char *absolute = m->config_path ? realpath(m->config_path, NULL) : NULL;
     if (setup_load(&m->setup, m, &nothing, err) < 0)
         return -1;
+    keep_config_path(m, absolute);
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);

@@ -38,7 +38,8 @@ struct setup {
 };
 
 struct master {
-    const char *config_path;                  /* borrowed; NULL: none */
+    const char *config_path; /* borrowed; NULL: none; absolute as soon as
+                                working_directory was entered */
     const struct config_overrides *overrides; /* borrowed */
     const struct model *(*find_model)(const char *name, struct err *err);
     struct setup setup;
@@ -72,6 +73,8 @@ int master_check(const char *config_path,
  * the rest over from it (old keeps everything on failure). */
 int setup_load(struct setup *setup, const struct master *m, struct setup *old,
                struct err *err);
+/* Logs where it listens, and what of the config the model does not use. */
+void setup_announce(const struct setup *setup);
 /* Frees what no other setup took over. */
 void setup_free(struct setup *setup);
 /* Loads config, model and app without binding anything. */

@@ -48,4 +48,5 @@ void reload(struct master *m)
     reopen_logs(m);
     log_info("reloaded generation=%d model=%s workers=%d", m->generation,
              setup.model->name, m->workers);
+    setup_announce(&setup);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "lua/app.h"
 #include "master/master.h"
@@ -110,6 +111,16 @@ int setup_load(struct setup *out, const struct master *m, struct setup *old,
     }
     setup_free(&s);
     return -1;
+}
+
+void setup_announce(const struct setup *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        log_info("listening on=%s%s", s->listeners[i]->path ? "" : "http://",
+                 s->listeners[i]->name);
+    for (const char *const *name = s->model->unused; *name; name++)
+        if (config_sets(s->config, *name))
+            log_info("%s is not used by model=%s", *name, s->model->name);
 }
 
 void setup_free(struct setup *s)

@@ -148,9 +148,10 @@ void conn_last(struct conn *c)
 
 void conn_fini(struct conn *c)
 {
+    c->now = clock_now();
+    conn_end_call(c);
     exchange_free(c->exchange);
     c->exchange = NULL;
-    c->app = NULL;
     buf_drop(&c->in);
     buf_drop(&c->out);
     if (c->fd >= 0)

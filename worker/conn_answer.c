@@ -50,9 +50,14 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
     return status;
 }
 
-static void end_call(struct conn *c, struct exchange *x)
+void conn_end_call(struct conn *c)
 {
+    struct exchange *x = c->exchange;
+    if (!x || !x->call)
+        return;
+    beat_enter(c->worker->beat, c->now);
     call_free(x->call);
+    beat_leave(c->worker->beat);
     x->call = NULL;
     c->app = NULL;
 }
@@ -92,7 +97,7 @@ static enum turn answer_complete(struct conn *c, struct exchange *x)
 static enum turn call_failed(struct conn *c, struct exchange *x)
 {
     log_error("app error: %s", call_error(x->call));
-    end_call(c, x);
+    conn_end_call(c);
     if (x->sent) /* too late for a 500; a cut answer must not look whole */
         return conn_enter(c, CONN_CLOSED);
     buf_cut(&c->out, x->mark);
@@ -103,7 +108,7 @@ static enum turn call_failed(struct conn *c, struct exchange *x)
 static enum turn call_done(struct conn *c, struct exchange *x)
 {
     x->file = call_file(x->call);
-    end_call(c, x);
+    conn_end_call(c);
     if (x->file.fd >= 0)
         return conn_enter(c, CONN_FILE);
     return answer_complete(c, x);

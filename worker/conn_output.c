@@ -17,8 +17,6 @@
 enum turn conn_send_then(struct conn *c, enum conn_state then)
 {
     c->then = (uint8_t)then;
-    if (!buf_len(&c->out))
-        return conn_enter(c, then);
     return conn_enter(c, CONN_SEND);
 }
 

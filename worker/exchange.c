@@ -5,6 +5,7 @@
  */
 #include "worker/exchange.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
@@ -49,8 +50,7 @@ void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
-    call_free(x->call);
-    x->call = NULL;
+    assert(!x->call);
     fd_close(&x->file.fd);
     spool_fini(&x->body);
     free(x->kept);

@@ -35,8 +35,8 @@ struct exchange {
 /* From the calling thread's free list, or new. */
 struct exchange *exchange_new(size_t max_fields);
 
-/* Frees what the request held, ends a running call, and keeps the rest for
- * reuse. NULL does nothing. */
+/* Frees what the request held and keeps the rest for reuse. Its call must have
+ * been freed. NULL does nothing. */
 void exchange_free(struct exchange *x);
 
 /* Frees the calling thread's free list. */

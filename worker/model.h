@@ -22,7 +22,8 @@ enum {
 struct model {
     const char *name;
     unsigned flags;
-    const char *summary; /* one line for --print-models */
+    const char *summary;       /* one line for --print-models */
+    const char *const *unused; /* directives it does not use, ended by NULL */
     /* Refuses a config the model cannot work with; in the master, before any
      * fork. May be NULL. */
     bool (*check)(const struct config *config, struct err *err);

@@ -192,7 +192,7 @@ void worker_notice(struct worker *w)
         else if (signo == SIGINT)
             _exit(WORKER_DONE); /* quick: clients are cut off */
         else
-            leave(w, QUIT_RETIRE);
+            leave(w, QUIT_STOP); /* perhaps the whole group was told */
     }
 }
 

@@ -8,6 +8,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,9 @@ static int dial_address(const struct sockaddr *to, socklen_t len)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     cr_assert_eq(connect(fd, to, len), 0, "connect: %s", strerror(errno));
+    int at_once = 1; /* bytes leave as they are sent, one by one if need be */
+    if (to->sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     return fd;
 }
 
@@ -185,6 +190,18 @@ char *read_all(int fd, size_t *length)
     return a.body;
 }
 
+struct answer ask(int fd, const char *text)
+{
+    send_text(fd, text);
+    return read_answer(fd);
+}
+
+bool readable_within(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, ms) > 0;
+}
+
 void await_close(int fd)
 {
     int c = read_byte(fd);
@@ -197,8 +214,7 @@ struct answer get(const struct server *s, const char *path)
     char *text = xasprintf("GET %s HTTP/1.1\r\nHost: test\r\n"
                            "Connection: close\r\n\r\n",
                            path);
-    send_text(fd, text);
-    struct answer a = read_answer(fd);
+    struct answer a = ask(fd, text);
     free(text);
     close(fd);
     return a;

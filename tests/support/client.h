@@ -31,6 +31,12 @@ void send_text(int fd, const char *text);
 struct answer read_answer(int fd);
 struct answer read_head_answer(int fd);
 
+/* Sends the text and reads one answer. */
+struct answer ask(int fd, const char *text);
+
+/* Has a byte, or a close, come within so many milliseconds? */
+bool readable_within(int fd, int ms);
+
 /* Reads until the server closes; *length, if not NULL, is how much came. */
 char *read_all(int fd, size_t *length);
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,12 +45,17 @@ static void fail(const struct server *s, const char *what)
 
 /* ---- files ---- */
 
+char *server_path(const struct server *s, const char *name)
+{
+    return xasprintf("%s/%s", s->dir, name);
+}
+
 void server_write(const struct server *s, const char *name, const char *text)
 {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    char *path = server_path(s, name);
     FILE *f = fopen(path, "w");
     cr_assert_not_null(f);
+    free(path);
     cr_assert_geq(fputs(text, f), 0);
     cr_assert_eq(fclose(f), 0);
 }
@@ -206,6 +212,7 @@ int server_wait(struct server *s)
 
 static void run_server(const struct server *s)
 {
+    prctl(PR_SET_PDEATHSIG, SIGINT); /* no server outlives its test */
     cr_assert_eq(chdir(s->dir), 0);
     int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0644);
     dup2(log, 1);
@@ -245,6 +252,13 @@ void server_start(struct server *s, const char *config)
     if (at && at[20] == '[')
         colon = strchr(at, ']') + 1;
     s->port = colon ? atoi(colon + 1) : 0;
+}
+
+void server_serve(struct server *s, const char *app, const char *more)
+{
+    char *config = xasprintf("app(\"%s\")\n%s", app_path(app), more);
+    server_start(s, config);
+    free(config);
 }
 
 static void remove_dir(const char *dir)

@@ -46,7 +46,10 @@ void server_prepare(struct server *s);
  */
 void server_start(struct server *s, const char *config);
 
-/* The same without waiting, for servers that are to fail. */
+/* The same with the app of that name below tests/apps, and more config. */
+void server_serve(struct server *s, const char *app, const char *more);
+
+/* server_start() without waiting, for servers that are to fail. */
 void server_launch(struct server *s, const char *config);
 
 /* Writes the config file again, as server_start() does. */
@@ -79,6 +82,9 @@ int server_children(const struct server *s);
 
 /* Waits until the process is gone. */
 void await_gone(pid_t pid);
+
+/* The path of a file in the server's directory; lives as long as the test. */
+char *server_path(const struct server *s, const char *name);
 
 /* Writes a file into the server's directory. */
 void server_write(const struct server *s, const char *name, const char *text);
