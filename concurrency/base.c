@@ -71,25 +71,26 @@ static bool somebody_knocks(const struct base *b)
     return false;
 }
 
-/* Waits for what the connection asks. While it is idle (or all is said and it
- * only lingers), listeners are watched too. False: a newcomer has taken its
- * place. */
+/* Waits for what the connection asks. While a newcomer may take its place,
+ * listeners are watched too. False: one has. */
 static bool wait_for_client(struct base *b)
 {
     struct conn *c = &b->conn;
     if (conn_lingers(c) && b->next.fd >= 0)
         return false;
-    bool watch = (conn_idle(c) || conn_lingers(c)) && b->next.fd < 0 &&
-                 worker_accepts(b->worker);
+    int64_t now = clock_now();
+    int64_t spare = conn_spare_from(c);
+    bool watch = spare <= now && b->next.fd < 0 && worker_accepts(b->worker);
     for (size_t i = b->listeners; i < b->client; i++) {
         b->fds[i].events = watch ? POLLIN : 0;
         b->fds[i].revents = 0;
     }
     b->fds[b->client] =
         (struct pollfd){.fd = c->wait.fd, .events = c->wait.events};
-    int n = poll(b->fds, b->client + 1,
-                 clock_poll_ms(c->wait.deadline, clock_now()));
-    if (n <= 0)
+    int64_t until = c->wait.deadline;
+    if (spare > now && spare < until)
+        until = spare;
+    if (poll(b->fds, b->client + 1, clock_poll_ms(until, now)) <= 0)
         return true;
     c->ready = c->ready || (b->fds[b->client].revents & ~POLLOUT);
     take_notices(b);

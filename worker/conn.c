@@ -134,6 +134,16 @@ bool conn_idle(const struct conn *c)
     return c->state == CONN_HEAD && c->requests && !c->head_begun;
 }
 
+int64_t conn_spare_from(const struct conn *c)
+{
+    if (c->state != CONN_HEAD || c->head_begun)
+        return c->state == CONN_LINGER ? 0 : CLOCK_NEVER;
+    if (c->requests)
+        return 0;
+    return c->deadline - c->worker->config->client_header_timeout +
+           CONN_SILENCE;
+}
+
 bool conn_lingers(const struct conn *c)
 {
     return c->state == CONN_LINGER;

@@ -78,6 +78,12 @@ enum step conn_step(struct conn *conn);
 /* Between two requests, with nothing received: nobody is hurt if it ends. */
 bool conn_idle(const struct conn *conn);
 
+/* From when on a newcomer may take the connection's place: at once when it is
+ * idle, after CONN_SILENCE when it has not sent a byte yet (browsers open
+ * connections in advance), CLOCK_NEVER while a request is in progress. */
+#define CONN_SILENCE INT64_C(200000) /* microseconds */
+int64_t conn_spare_from(const struct conn *conn);
+
 /* Everything is sent, and the client is only given time to read it. */
 bool conn_lingers(const struct conn *conn);
 

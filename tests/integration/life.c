@@ -369,3 +369,12 @@ Test(life, a_keepalive_client_never_starves_newcomers)
     }
     cr_assert_eq(read_answer(newcomer).status, 200);
 }
+
+Test(life, a_silent_connection_does_not_hold_up_newcomers)
+{
+    server_start(&server, with("worker_processes(1)"));
+    int silent = dial(&server);
+    assert_serves("hello\n");
+    assert_serves("hello\n");
+    close(silent);
+}

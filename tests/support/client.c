@@ -54,6 +54,14 @@ int dial_unix(const char *path)
     return dial_address((struct sockaddr *)&to, sizeof to);
 }
 
+int local_port(int fd)
+{
+    struct sockaddr_in mine;
+    socklen_t len = sizeof mine;
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&mine, &len), 0);
+    return ntohs(mine.sin_port);
+}
+
 void send_bytes(int fd, const void *bytes, size_t n)
 {
     const char *at = bytes;
@@ -68,6 +76,12 @@ void send_bytes(int fd, const void *bytes, size_t n)
 void send_text(int fd, const char *text)
 {
     send_bytes(fd, text, strlen(text));
+}
+
+void read_bytes(int fd, void *into, size_t n)
+{
+    ssize_t got = recv(fd, into, n, MSG_WAITALL);
+    cr_assert_eq(got, (ssize_t)n, "recv: %zd of %zu bytes", got, n);
 }
 
 /* One byte, or -1 when the server has closed. */

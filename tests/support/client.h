@@ -23,9 +23,13 @@ struct answer {
 int dial(const struct server *s); /* the first TCP listener */
 int dial_port(int port);
 int dial_unix(const char *path);
+int local_port(int fd); /* the client's own */
 
 void send_bytes(int fd, const void *bytes, size_t n);
 void send_text(int fd, const char *text);
+
+/* Reads exactly n bytes. */
+void read_bytes(int fd, void *into, size_t n);
 
 /* Reads one answer; to_head: it answers a HEAD. Reads not one byte more. */
 struct answer read_answer(int fd);

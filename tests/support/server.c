@@ -315,6 +315,20 @@ pid_t server_worker(struct server *s, int n)
     return pid;
 }
 
+long server_peak(pid_t pid)
+{
+    char path[64], line[256];
+    long peak = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f);
+    while (fgets(line, sizeof line, f))
+        sscanf(line, "VmHWM: %ld", &peak);
+    fclose(f);
+    cr_assert_gt(peak, 0);
+    return peak;
+}
+
 int server_children(const struct server *s)
 {
     char path[64];

@@ -39,10 +39,9 @@ const char *app_path(const char *name);
 void server_prepare(struct server *s);
 
 /*
- * Starts `rainbows -c config.lua` and waits until it serves. The config is
- * `use(model)`, log_level "info", and config, where %s stands for what app
- * is: a path for app(). A config without "listen(" listens on a free port of
- * 127.0.0.1.
+ * Starts `rainbows -c config.lua` and waits until it serves. The config file
+ * is `use(model)` and config. A config without "listen(" listens on a free
+ * port of 127.0.0.1.
  */
 void server_start(struct server *s, const char *config);
 
@@ -76,6 +75,9 @@ void server_signal(const struct server *s, int signo);
 
 /* The pid of worker number n of the newest generation that logged "ready". */
 pid_t server_worker(struct server *s, int n);
+
+/* The most memory the process has had so far, in KiB. */
+long server_peak(pid_t pid);
 
 /* How many children the master has now. */
 int server_children(const struct server *s);
