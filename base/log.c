@@ -124,6 +124,12 @@ static void write_line(enum log_level level, const char *text, size_t len)
         free(line);
 }
 
+void log_text(enum log_level level, const char *text, size_t len)
+{
+    if (level >= threshold)
+        write_line(level, text, len);
+}
+
 void log_msg(enum log_level level, const char *fmt, ...)
 {
     if (level < threshold)

@@ -203,32 +203,55 @@ static int load_source(lua_State *L)
     return 1;
 }
 
-/* The value on the stack becomes the app's function and self. */
-static int adopt(struct app *app, const struct app_source *s, struct err *err)
+static bool is_callable(lua_State *L, int idx)
+{
+    if (lua_isfunction(L, idx))
+        return true;
+    if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
+        return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+/* (app, value) -> has the value become the app's function and self? */
+static int adopt(lua_State *L)
+{
+    struct app *app = lua_touserdata(L, 1);
+    if (lua_istable(L, 2)) {
+        lua_getfield(L, 2, "call");
+        if (is_callable(L, 3)) { /* [app, self, function] */
+            app->function = luaL_ref(L, LUA_REGISTRYINDEX);
+            app->self = luaL_ref(L, LUA_REGISTRYINDEX);
+            lua_pushboolean(L, 1);
+            return 1;
+        }
+        lua_settop(L, 2);
+    }
+    bool callable = is_callable(L, 2);
+    if (callable)
+        app->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, callable);
+    return 1;
+}
+
+/* The value at the top becomes what calls call, if it can. */
+static int adopt_protected(struct app *app, const struct app_source *s,
+                           struct err *err)
 {
     lua_State *L = app->L;
-    if (lua_istable(L, -1) && lua_getfield(L, -1, "call") != LUA_TNIL) {
-        app->function = luaL_ref(L, LUA_REGISTRYINDEX);
-        app->self = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, adopt);
+    lua_pushlightuserdata(L, app);
+    lua_pushvalue(L, -3);
+    if (call_protected(L, 2, 1, err) < 0)
+        return -1;
+    if (lua_toboolean(L, -1)) /* [value, adopted] */
         return 0;
-    }
-    if (lua_istable(L, -2) && lua_isnil(L, -1))
-        lua_pop(L, 1);
-    bool callable = lua_isfunction(L, -1);
-    if (!callable && luaL_getmetafield(L, -1, "__call") != LUA_TNIL) {
-        callable = true;
-        lua_pop(L, 1);
-    }
-    if (callable) {
-        app->function = luaL_ref(L, LUA_REGISTRYINDEX);
-        return 0;
-    }
     return err_set(err,
                    "%s: the app is %s; an app file must return a function "
                    "(`return function(env) ... end`), or a table with a call "
                    "method",
                    s->path ? s->path : s->config_path,
-                   lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
+                   lua_isnil(L, -2) ? "nothing" : luaL_typename(L, -2));
 }
 
 /* (app, source): everything before the app's own code runs. */
@@ -242,6 +265,9 @@ static int prepare(lua_State *L)
     app->input_meta = input_open(L);
     app->errors = logger_open_errors(L);
     app->logger = logger_open(L);
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    app->randomseed = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     app->at_boot = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
@@ -268,7 +294,8 @@ struct app *app_new(const struct app_source *source, struct err *err)
         goto fail;
     lua_pushcfunction(app->L, load_source);
     lua_pushlightuserdata(app->L, (void *)source);
-    if (call_protected(app->L, 1, 1, err) < 0 || adopt(app, source, err) < 0)
+    if (call_protected(app->L, 1, 1, err) < 0 ||
+        adopt_protected(app, source, err) < 0)
         goto fail;
     lua_settop(app->L, 0);
     return app;
@@ -280,18 +307,17 @@ fail:
 /* ---- life ---- */
 
 /* math.random() of a preloaded state must not give the same numbers in every
- * worker. */
-static void seed_random(lua_State *L)
+ * worker. The app may have done away with math, so it is not looked up. */
+static void seed_random(struct app *app)
 {
     lua_Integer seed[2];
     if (getrandom(seed, sizeof seed, 0) != sizeof seed)
         return;
-    lua_getglobal(L, "math");
-    lua_getfield(L, -1, "randomseed");
-    lua_pushinteger(L, seed[0]);
-    lua_pushinteger(L, seed[1]);
-    lua_pcall(L, 2, 0, 0);
-    lua_settop(L, 0);
+    lua_rawgeti(app->L, LUA_REGISTRYINDEX, app->randomseed);
+    lua_pushinteger(app->L, seed[0]);
+    lua_pushinteger(app->L, seed[1]);
+    lua_pcall(app->L, 2, 0, 0);
+    lua_settop(app->L, 0);
 }
 
 int app_boot(struct app *app, const struct app_identity *identity,
@@ -300,7 +326,7 @@ int app_boot(struct app *app, const struct app_identity *identity,
     lua_State *L = app->L;
     app->identity = *identity;
     app->booted = true;
-    seed_random(L);
+    seed_random(app);
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_boot);
     int rc = 0;
     for (lua_Integer i = 1; rc == 0 && lua_rawgeti(L, -1, i) == LUA_TFUNCTION;

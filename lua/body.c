@@ -78,6 +78,8 @@ void body_note_closers(lua_State *L, struct call *call)
     for (int i = 0; i < CLOSE_COUNT; i++) {
         if (!is_closable(L, places[i]))
             continue;
+        if (i != CLOSE_BODY && lua_rawequal(L, BODY, places[i]))
+            continue; /* noted already */
         lua_pushvalue(L, places[i]);
         call->close[i] = luaL_ref(L, LUA_REGISTRYINDEX);
     }

@@ -3,6 +3,8 @@
  * A body that is an array of strings. All of it is there, so its length is
  * known and the strings share the output's slices.
  */
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "base/buf.h"
@@ -11,6 +13,8 @@
 #include "lua/coro.h"
 #include "lua/state.h"
 
+/* A table without strings is an empty array if nothing else is in it, but for
+ * a close method. */
 static bool array_matches(lua_State *L)
 {
     if (!lua_istable(L, BODY))
@@ -18,10 +22,15 @@ static bool array_matches(lua_State *L)
     if (lua_rawlen(L, BODY) > 0)
         return true;
     lua_pushnil(L);
-    if (!lua_next(L, BODY))
-        return true;
-    lua_pop(L, 2);
-    return false;
+    while (lua_next(L, BODY)) { /* [..., key, value] */
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, -1), "close") != 0) {
+            lua_pop(L, 1);
+            return false;
+        }
+    }
+    return true;
 }
 
 static int64_t array_length(lua_State *L, struct call *call)

@@ -78,8 +78,9 @@ static int drive_on(lua_State *L, int status, lua_KContext as)
 static int drive_failed(lua_State *L, lua_State *co, int as)
 {
     if (as == AS_RESUME) {
+        lua_xmove(co, L, 1); /* nothing, when L tried to resume itself */
         lua_pushboolean(L, 0);
-        lua_xmove(co, L, 1);
+        lua_insert(L, -2);
         return 2;
     }
     int status = lua_status(co);
@@ -113,7 +114,8 @@ static int drive(lua_State *L, lua_State *co, int args, int as)
         return drive_failed(L, co, as);
     if (!lua_checkstack(L, n + 1)) {
         lua_pop(co, n);
-        return luaL_error(L, "too many results to resume");
+        lua_pushliteral(co, "too many results to resume");
+        return drive_failed(L, co, as);
     }
     if (as == AS_RESUME)
         lua_pushboolean(L, 1);

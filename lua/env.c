@@ -353,6 +353,7 @@ static struct head *head_of(lua_State *L, int idx)
 
 static int env_index(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
     struct head *h = head_of(L, 1);
     if (!h || !deliver(L, h, 2))
         return 0;
@@ -366,6 +367,7 @@ static int env_index(lua_State *L)
 
 static int env_newindex(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
     struct head *h = head_of(L, 1);
     if (h && deliver(L, h, 2))
         lua_pop(L, 1);
@@ -374,17 +376,28 @@ static int env_newindex(lua_State *L)
     return 0;
 }
 
+/* [..., key, value]: sets them, unless the app has with rawset() or there is no
+ * value. */
+static void fill_key(lua_State *L, int env)
+{
+    lua_pushvalue(L, -2);
+    if (lua_rawget(L, env) == LUA_TNIL && !lua_isnil(L, -2)) {
+        lua_pop(L, 1);
+        lua_rawset(L, env);
+    } else {
+        lua_pop(L, 3);
+    }
+}
+
 static void fill_fixed(lua_State *L, struct head *h, int env)
 {
     for (int k = 0; k < KEY_COUNT; k++) {
         if (h->given >> k & 1)
             continue;
         h->given |= UINT64_C(1) << k;
+        lua_pushstring(L, keys[k].name);
         keys[k].push(L, h);
-        if (lua_isnil(L, -1))
-            lua_pop(L, 1);
-        else
-            lua_setfield(L, env, keys[k].name);
+        fill_key(L, env);
     }
 }
 
@@ -401,7 +414,7 @@ static void fill_fields(lua_State *L, struct head *h, int env)
             into[5 + c] = env_letter(name.at[c]);
         luaL_pushresultsize(&b, name.len + 5);
         push_joined(L, h, i);
-        lua_rawset(L, env);
+        fill_key(L, env);
     }
 }
 
@@ -419,10 +432,12 @@ void env_fill(lua_State *L, int idx)
     lua_rawsetp(L, env, &head_key);
 }
 
+/* Upvalue: next */
 static int env_pairs(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
     env_fill(L, 1);
-    lua_getglobal(L, "next");
+    lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, 1);
     lua_pushnil(L);
     return 3;
@@ -456,7 +471,8 @@ int env_open(lua_State *L)
     lua_setfield(L, -3, "__index");
     lua_pushcclosure(L, env_newindex, 1);
     lua_setfield(L, -2, "__newindex");
-    lua_pushcfunction(L, env_pairs);
+    lua_getglobal(L, "next");
+    lua_pushcclosure(L, env_pairs, 1);
     lua_setfield(L, -2, "__pairs");
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }

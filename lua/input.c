@@ -143,6 +143,7 @@ static int next_line(lua_State *L)
 {
     int n = (int)lua_tointeger(L, lua_upvalueindex(1));
     lua_settop(L, 0);
+    luaL_checkstack(L, n + 1, "too many formats");
     lua_pushvalue(L, lua_upvalueindex(2));
     for (int i = 1; i <= n; i++)
         lua_pushvalue(L, lua_upvalueindex(2 + i));

@@ -12,14 +12,17 @@
 static int errors_write(lua_State *L)
 {
     int n = lua_gettop(L);
+    size_t len;
     luaL_Buffer b;
     luaL_buffinit(L, &b);
+    luaL_addstring(&b, "rack.errors: ");
     for (int i = 2; i <= n; i++) {
         luaL_tolstring(L, i, NULL);
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
-    log_error("rack.errors: %s", lua_tostring(L, -1));
+    const char *text = lua_tolstring(L, -1, &len);
+    log_text(LOG_ERROR, text, len);
     lua_settop(L, 1);
     return 1;
 }
@@ -33,7 +36,9 @@ static int errors_flush(lua_State *L)
 static int log_at(lua_State *L)
 {
     lua_Integer level = lua_tointeger(L, lua_upvalueindex(1));
-    log_msg((enum log_level)level, "%s", luaL_tolstring(L, 2, NULL));
+    size_t len;
+    const char *text = luaL_tolstring(L, 2, &len);
+    log_text((enum log_level)level, text, len);
     return 0;
 }
 

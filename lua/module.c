@@ -87,7 +87,9 @@ static int module_log(lua_State *L)
     enum log_level level;
     if (!log_level_parse(name, &level))
         return luaL_argerror(L, 1, "expected debug, info, warn or error");
-    log_msg(level, "%s", luaL_tolstring(L, 2, NULL));
+    size_t len;
+    const char *text = luaL_tolstring(L, 2, &len);
+    log_text(level, text, len);
     return 0;
 }
 

@@ -43,6 +43,7 @@ struct app {
     int self;     /* and the object of an app:call(env), or LUA_NOREF */
     int env_meta, input_meta, errors, logger; /* references */
     int at_boot, at_quit; /* references of arrays of functions */
+    int randomseed;       /* reference of math's */
     bool booted;
     struct app_identity identity;
     struct call *spare;   /* calls ready for reuse */

@@ -47,9 +47,9 @@ static int64_t patience(const struct conn *c, enum conn_state state)
 {
     const struct config *config = c->worker->config;
     switch (state) {
-    case CONN_HEAD:
-        return c->requests ? config->keepalive_timeout
-                           : config->client_header_timeout;
+    case CONN_HEAD: /* perhaps again, to send answers when a head has begun */
+        return c->requests && !c->head_begun ? config->keepalive_timeout
+                                             : config->client_header_timeout;
     case CONN_BODY:
         return config->client_body_timeout;
     case CONN_LINGER:

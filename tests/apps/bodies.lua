@@ -172,7 +172,7 @@ others["/file-named"] = function(env)
     return assert(io.open(env.QUERY_STRING))
 end
 
-others["/popen"] = function()
+others["/pipe"] = function()
     return io.popen("printf 'one '; printf two")
 end
 

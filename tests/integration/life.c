@@ -148,6 +148,7 @@ Test(life, term_is_graceful_too)
 
 Test(life, int_is_quick)
 {
+    server.errors_expected = true; /* a worker inside the app is killed */
     server_start(&server, with("worker_processes(2)"));
     int fd = dial(&server);
     send_text(fd, "GET /sleep?20 HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -64,10 +64,10 @@ Test(head, skips_one_empty_line_only)
 
 Test(head, waits_on_a_lone_cr_for_an_empty_line)
 {
-    struct head_check c = {0}, zero = {0};
+    struct head_check c = {0};
     int status;
     cr_assert_eq(head_check(&c, "\r", 1, &limits, &status), HEAD_MORE);
-    cr_assert_eq(memcmp(&c, &zero, sizeof c), 0);
+    cr_assert_eq(c.seen, 0);
     cr_assert_eq(head_check(&c, "\r\n", 2, &limits, &status), HEAD_REFUSED);
     cr_assert_eq(status, 400);
 }

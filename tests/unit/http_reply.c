@@ -85,6 +85,7 @@ Test(reply, ends_with_the_close_for_1_0_where_no_length_is_known)
     reply_end(&r);
     wrote(OK "Connection: close\r\n\r\nhello");
     cr_assert_not(r.keep_alive);
+    cr_assert_eq(r.sent, 5);
 }
 
 Test(reply, says_keep_alive_to_1_0_only)
@@ -264,9 +265,12 @@ Test(reply, forgets_one_answer_before_the_next)
     reply_start(&r, 200);
     GIVE(&r, "Content-Length", "5");
     buf_cut(&out, 0);
-    answer(&r, 200, SPAN("ab"));
-    wrote(OK "Content-Length: 2\r\n\r\nab");
-    cr_assert(r.keep_alive);
+    for (int i = 0; i < 2; i++) {
+        answer(&r, 200, SPAN("ab"));
+        wrote(OK "Content-Length: 2\r\n\r\nab");
+        cr_assert(r.keep_alive);
+        cr_assert_eq(r.sent, 2);
+    }
 }
 
 Test(reply, refuses_control_bytes_in_values_and_writes_none)

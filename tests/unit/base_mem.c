@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocation that ends the process instead of failing.
+ */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/logs.h"
+
+Test(mem, gives_memory_even_for_no_bytes)
+{
+    void *blocks[] = {xmalloc(0), xcalloc(0, 8), xcalloc(8, 0),
+                      xrealloc(NULL, 0), xmemdup("", 0)};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        cr_expect_not_null(blocks[i]);
+        free(blocks[i]);
+    }
+}
+
+Test(mem, copies)
+{
+    char *one = xstrdup("one");
+    char *two = xmemdup("a\0b", 3);
+    char *three = xasprintf("%s-%d", "x", 3);
+    cr_expect_str_eq(one, "one");
+    cr_expect_eq(memcmp(two, "a\0b", 3), 0);
+    cr_expect_str_eq(three, "x-3");
+    free(one);
+    free(two);
+    free(three);
+}
+
+Test(mem, ends_the_process_with_one_line_when_there_is_none)
+{
+    volatile size_t size = SIZE_MAX / 2;
+    int status;
+    logs_open();
+    pid_t pid = fork();
+    if (pid == 0) {
+        free(xmalloc(size));
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    cr_expect_not_null(strstr(logs_next(), "ERROR rainbows out of memory"));
+    cr_expect_str_eq(logs_next(), "");
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a Lua state offers apps besides env: where modules are found, and the
+ * module rainbows.
+ */
+#include "lua/app.h"
+
+#include "tests/support/calls.h"
+#include "tests/support/logs.h"
+
+/* ---- package.path ---- */
+
+/* package.path and cpath of an app file /tmp/app_x with these directives. */
+static void paths_are(const char *lua_path, const char *lua_cpath,
+                      const char *want)
+{
+    struct err err;
+    char file[32];
+    app_file(file, "return function()\n"
+                   "  return 200, {}, package.path .. '|' .. package.cpath\n"
+                   "end");
+    struct app_source source = {
+        .path = file, .lua_path = lua_path, .lua_cpath = lua_cpath};
+    struct app *app = app_new(&source, &err);
+    unlink(file);
+    cr_assert_not_null(app, "%s", err.text);
+    says(app, want);
+    app_free(app);
+}
+
+#define APP_DIR  "/tmp/?.lua;/tmp/?/init.lua;"
+#define DEFAULT  "LUA"
+#define CDEFAULT "LUAC"
+
+static void set_defaults(void)
+{
+    unsetenv("LUA_PATH_5_4");
+    unsetenv("LUA_CPATH_5_4");
+    setenv("LUA_PATH", DEFAULT, 1);
+    setenv("LUA_CPATH", CDEFAULT, 1);
+}
+
+TestSuite(app_path, .init = set_defaults);
+
+Test(app_path, looks_beside_the_app_and_then_where_lua_does)
+{
+    paths_are(NULL, NULL, APP_DIR DEFAULT "|" CDEFAULT);
+}
+
+Test(app_path, is_replaced_by_lua_path)
+{
+    paths_are("/a/?.lua", "/c/?.so", "/a/?.lua|/c/?.so");
+    paths_are("", "", "|");
+}
+
+Test(app_path, stands_where_lua_path_has_two_semicolons)
+{
+    paths_are("/a/?.lua;;", ";;/c/?.so",
+              "/a/?.lua;" APP_DIR DEFAULT ";|;" CDEFAULT ";/c/?.so");
+    paths_are("/a;;/b", "/c;;/d",
+              "/a;" APP_DIR DEFAULT ";/b|/c;" CDEFAULT ";/d");
+}
+
+Test(app_path, lets_an_app_require_its_neighbour)
+{
+    char path[32], text[128];
+    app_file(path, "");
+    char module[64];
+    snprintf(module, sizeof module, "%s.lua", path);
+    cr_assert_eq(rename(path, module), 0);
+    snprintf(text, sizeof text,
+             "local t = require '%s'\n"
+             "return function() return 200, {}, type(t) end",
+             path + strlen("/tmp/"));
+    text_says(text, "boolean");
+    unlink(module);
+}
+
+/* ---- the module ---- */
+
+#define MODULE "local rainbows = require 'rainbows'\n"
+#define CALL   MODULE "return function(env) return 200, {}, "
+
+Test(module, has_what_the_documents_say_and_nothing_else)
+{
+    text_says(MODULE "local names = {}\n"
+                     "for k, v in pairs(rainbows) do\n"
+                     "  names[#names + 1] = k .. ':' .. type(v)\n"
+                     "end\n"
+                     "table.sort(names)\n"
+                     "return function()\n"
+                     "  return 200, {}, table.concat(names, ' ') end",
+              "at_boot:function at_quit:function env:function log:function "
+              "sleep:function version:string worker:function");
+}
+
+Test(module, knows_the_version)
+{
+    text_says(CALL "rainbows.version end", RAINBOWS_VERSION);
+}
+
+Test(module, is_the_same_wherever_it_is_required)
+{
+    text_says(CALL "tostring(rainbows == require 'rainbows') end", "true");
+}
+
+Test(module, log_writes_at_each_level)
+{
+    struct app *app = app_text(MODULE "return function()\n"
+                                      "  rainbows.log('warn', 'text')\n"
+                                      "  rainbows.log('ERROR', 5)\n"
+                                      "  rainbows.log('debug', 'unseen')\n"
+                                      "  rainbows.log('info', nil)\n"
+                                      "  return 200, {}, '' end");
+    logs_open();
+    says(app, "");
+    cr_expect_str_eq(logs_line(), "WARN  rainbows text\n");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows 5\n");
+    cr_expect_str_eq(logs_line(), "INFO  rainbows nil\n");
+    cr_expect_str_eq(logs_next(), "");
+    app_free(app);
+}
+
+Test(module, refuses_wrong_arguments)
+{
+    static const char *const cases[] = {
+        "rainbows.log('warning', 'x')",
+        "rainbows.log()",
+        "rainbows.sleep()",
+        "rainbows.sleep('x')",
+        "rainbows.sleep(-1)",
+        "rainbows.sleep(0 / 0)",
+        "rainbows.sleep(math.huge)",
+        "rainbows.env()",
+        "rainbows.env('env')",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, CALL "tostring(pcall(function() %s end))%s",
+                 cases[i], " end");
+        text_says(text, "false");
+    }
+}
+
+Test(module, env_leaves_tables_alone_that_are_no_env)
+{
+    text_says(CALL "tostring(rainbows.env({1, 2})[2]) end", "2");
+}
+
+/* ---- rack.errors and rack.logger ---- */
+
+Test(logger, errors_are_one_line_for_each_write)
+{
+    struct app *app =
+        app_text("return function(env)\n"
+                 "  local errors = env['rack.errors']\n"
+                 "  errors:write('a', 1, nil, true, 'b'):flush():write('c')\n"
+                 "  errors:write()\n"
+                 "  return 200, {}, '' end");
+    logs_open();
+    says(app, "");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows rack.errors: a1niltrueb\n");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows rack.errors: c\n");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows rack.errors: \n");
+    app_free(app);
+}
+
+Test(logger, has_a_method_for_each_level)
+{
+    struct app *app =
+        app_text("return function(env)\n"
+                 "  for _, level in ipairs{'info', 'warn', 'error'} do\n"
+                 "    env['rack.logger'][level](env['rack.logger'], 'x')\n"
+                 "  end return 200, {}, '' end");
+    logs_open();
+    says(app, "");
+    cr_expect_str_eq(logs_line(), "INFO  rainbows x\n");
+    cr_expect_str_eq(logs_line(), "WARN  rainbows x\n");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows x\n");
+    app_free(app);
+}
+
+Test(logger, shows_a_text_whole_that_has_a_nul_in_it)
+{
+    struct app *app = app_text(MODULE "return function(env)\n"
+                                      "  env['rack.errors']:write('a\\0b')\n"
+                                      "  env['rack.logger']:warn('a\\0b')\n"
+                                      "  rainbows.log('info', 'a\\0b')\n"
+                                      "  return 200, {}, '' end");
+    logs_open();
+    says(app, "");
+    cr_expect_str_eq(logs_line(), "ERROR rainbows rack.errors: a\\x00b\n");
+    cr_expect_str_eq(logs_line(), "WARN  rainbows a\\x00b\n");
+    cr_expect_str_eq(logs_line(), "INFO  rainbows a\\x00b\n");
+    app_free(app);
+}
