@@ -57,8 +57,7 @@ static int start(struct master *m, struct err *err)
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);
-    m->page = heartbeat_open(err);
-    if (!m->page || open_logs(m->setup.config, err) < 0 ||
+    if (open_logs(m->setup.config, err) < 0 ||
         pidfile_write(m->setup.config->pid, err) < 0)
         return -1;
     m->signals = signals_open(err);
@@ -73,11 +72,11 @@ static int start(struct master *m, struct err *err)
 /* Sleeps until something is due, and hears what the workers say. */
 static void wait_for_news(struct master *m)
 {
-    struct pollfd fds[1 + HEARTBEAT_SLOTS];
-    struct slot *who[1 + HEARTBEAT_SLOTS];
+    struct pollfd fds[1 + SLOT_COUNT];
+    struct slot *who[1 + SLOT_COUNT];
     nfds_t n = 0;
     fds[n++] = (struct pollfd){.fd = m->signals, .events = POLLIN};
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
         if (slot->state == SLOT_EMPTY || slot->status < 0)
             continue;
@@ -94,7 +93,7 @@ static void wait_for_news(struct master *m)
 
 static bool anyone_left(const struct master *m)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY)
             return true;
     return false;

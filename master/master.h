@@ -46,11 +46,10 @@ struct master {
     int generation; /* of the code, from 1 */
     int workers;    /* how many are wanted */
     struct slots slots;
-    struct beat *page; /* line i belongs to slots.slot[i] */
-    int signals;       /* readable when a signal came */
-    bool started;      /* a worker was ready once */
-    bool failed;       /* none ever was, and one could not start */
-    bool forced;       /* a worker was killed while stopping */
+    int signals;  /* readable when a signal came */
+    bool started; /* a worker was ready once */
+    bool failed;  /* none ever was, and one could not start */
+    bool forced;  /* a worker was killed while stopping */
     enum stop stop;
 };
 

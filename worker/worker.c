@@ -21,6 +21,7 @@
 #include "config/config.h"
 #include "http/parser.h"
 #include "worker/conn.h"
+#include "worker/heartbeat.h"
 #include "worker/listener.h"
 #include "worker/model.h"
 
@@ -63,23 +64,37 @@ struct app_source worker_app_source(const struct worker *w)
     };
 }
 
-struct app_identity worker_identity(const struct worker *w)
+static int boot_app(const struct worker *w, struct app *app, struct err *err)
 {
-    return (struct app_identity){
+    struct app_identity identity = {
         .worker = w->number,
         .generation = w->generation,
         .model = w->model->name,
         .multithread = w->model->flags & MODEL_THREADS,
         .waits_in_call = w->model->flags & MODEL_YIELDS,
     };
+    return app_boot(app, &identity, err);
+}
+
+struct app *worker_new_app(const struct worker *w, struct err *err)
+{
+    struct app_source source = worker_app_source(w);
+    struct app *app = app_new(&source, err);
+    if (app && boot_app(w, app, err) == 0)
+        return app;
+    app_free(app);
+    return NULL;
 }
 
 static int load_app(struct worker *w, struct err *err)
 {
-    struct app_source source = worker_app_source(w);
-    struct app_identity identity = worker_identity(w);
-    w->app = w->preloaded ? w->preloaded : app_new(&source, err);
-    return w->app ? app_boot(w->app, &identity, err) : -1;
+    beat_use(&w->heartbeat->lines[0]);
+    if (!w->preloaded) {
+        w->app = worker_new_app(w, err);
+        return w->app ? 0 : -1;
+    }
+    w->app = w->preloaded;
+    return boot_app(w, w->app, err);
 }
 
 static void run_hook(const struct worker *w, enum config_hook hook)
@@ -142,8 +157,8 @@ static void leave(struct worker *w, enum quit how)
 {
     if (how <= w->quit)
         return;
-    w->quit = how;
     w->quit_since = clock_now();
+    w->quit = how;
     log_info("leaving how=%s", how == QUIT_STOP ? "stop" : "retire");
     title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
 }
