@@ -20,7 +20,7 @@ static bool lend(struct loop *loop, struct client *client)
         return false;
     }
     pool->running++;
-    client->conn.app = loop->worker->app;
+    client->conn.app = loop->worker->apps[0];
     return true;
 }
 

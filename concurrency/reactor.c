@@ -9,7 +9,7 @@
 
 static bool lend(struct loop *loop, struct client *client)
 {
-    client->conn.app = loop->worker->app;
+    client->conn.app = loop->worker->apps[0];
     return true;
 }
 

@@ -6,13 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "concurrency/away.h"
 #include "concurrency/threads.h"
 #include "config/config.h"
-#include "lua/app.h"
 #include "worker/heartbeat.h"
 #include "worker/model.h"
 
@@ -35,32 +33,16 @@ static bool lend(struct loop *loop, struct client *client)
     return false;
 }
 
-/* The first thread has the worker's own state, the others load theirs. */
-static struct app *load_app(const struct member *member)
-{
-    struct err err;
-    struct worker *w = member->pool->away.loop.worker;
-    beat_use(&w->heartbeat->lines[member->number]);
-    if (member->number == 0)
-        return w->app;
-    struct app *app = worker_new_app(w, &err);
-    if (!app)
-        log_error("a thread less: cannot load the app once more: %s", err.text);
-    return app;
-}
-
 static void *member_run(void *arg)
 {
     struct member *member = arg;
     struct pool *pool = member->pool;
-    struct app *app = load_app(member);
+    const struct worker *w = pool->away.loop.worker;
+    struct app *app = w->apps[member->number];
     struct queue_node *node;
-    while (app && (node = queue_pop(&pool->calls)))
+    beat_use(&w->heartbeat->lines[member->number]);
+    while ((node = queue_pop(&pool->calls)))
         away_call(&pool->away, (struct client *)node, app);
-    if (app && member->number) {
-        app_quit(app);
-        app_free(app);
-    }
     conn_trim();
     return NULL;
 }
@@ -86,7 +68,7 @@ static size_t states(const struct config *config)
 static int run(struct worker *w)
 {
     struct pool pool;
-    size_t n = states(w->config);
+    size_t n = w->app_count;
     struct member *members = xcalloc(n, sizeof *members);
     away_init(&pool.away, w, lend);
     queue_init(&pool.calls);

@@ -79,7 +79,7 @@ static int run(struct worker *w)
 {
     struct spawner s = {.threads = 0};
     away_init(&s.away, w, lend);
-    s.pool = app_pool_new(w, states(w->config));
+    s.pool = app_pool_new(w);
     queue_init(&s.done);
     away_run(&s.away);
     while (s.threads) /* their clients are gone: they are about to end */

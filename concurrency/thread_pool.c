@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,34 +23,13 @@ struct member {
     struct blocking b;
 };
 
-/* The first thread has the worker's own state, the others load theirs. */
-static struct app *load_app(const struct member *member)
-{
-    struct err err;
-    struct worker *w = member->b.worker;
-    beat_use(&w->heartbeat->lines[member->number]);
-    if (member->number == 0)
-        return w->app;
-    struct app *app = worker_new_app(w, &err);
-    if (!app)
-        log_error("a thread less: cannot load the app once more: %s", err.text);
-    return app;
-}
-
 static void *member_run(void *arg)
 {
     struct member *member = arg;
-    struct blocking *b = &member->b;
-    b->app = load_app(member);
-    if (!b->app)
-        return NULL;
-    blocking_init(b, true);
-    blocking_run(b);
-    blocking_fini(b);
-    if (member->number) {
-        app_quit(b->app);
-        app_free(b->app);
-    }
+    beat_use(&member->b.worker->heartbeat->lines[member->number]);
+    blocking_init(&member->b, true);
+    blocking_run(&member->b);
+    blocking_fini(&member->b);
     conn_trim();
     return NULL;
 }
@@ -77,13 +55,13 @@ static size_t states(const struct config *config)
 
 static int thread_pool_run(struct worker *w)
 {
-    size_t n = states(w->config);
+    size_t n = w->app_count;
     struct crew crew = {.turn = PTHREAD_MUTEX_INITIALIZER};
     int stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct member *members = xcalloc(n, sizeof *members);
     for (size_t i = 0; i < n; i++)
-        members[i].b =
-            (struct blocking){.worker = w, .crew = &crew, .stop = stop};
+        members[i].b = (struct blocking){
+            .worker = w, .app = w->apps[i], .crew = &crew, .stop = stop};
     n = start_members(members, n);
     if (n)
         blocking_wait_for_quit(w);

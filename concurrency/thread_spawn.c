@@ -153,7 +153,7 @@ static size_t states(const struct config *config)
 static int thread_spawn_run(struct worker *w)
 {
     struct spawner s = {.worker = w,
-                        .pool = app_pool_new(w, states(w->config)),
+                        .pool = app_pool_new(w),
                         .stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     queue_init(&s.done);
     s.fds = xcalloc(LISTENERS + w->listener_count, sizeof *s.fds);

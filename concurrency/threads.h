@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 
-/* Starts a thread in which all signals are blocked: they are for the main
- * thread. 0, or an error number. */
+/* Starts a thread in which all signals but SIGURG (worker/urgent.h) are
+ * blocked: they are for the main thread. 0, or an error number. */
 int thread_start(pthread_t *id, void *(*run)(void *), void *arg);
 
 #endif

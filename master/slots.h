@@ -32,6 +32,8 @@ struct slot {
     int status;  /* owned; from the worker, -1 after its end of file */
     struct heartbeat heartbeat; /* owned; shared with the worker */
     bool was_ready;
+    int64_t entered; /* of the call that is checked; base/clock.h */
+    int warnings;    /* that were sent about it */
     int64_t since;   /* when the state began; base/clock.h */
     int64_t kill_at; /* when patience ends; CLOCK_NEVER: it does not */
 };

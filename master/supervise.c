@@ -26,6 +26,7 @@
 #define BACKOFF_LAST  (30 * CLOCK_SECOND)
 #define STUCK_GRACE   CLOCK_SECOND
 #define TICK          CLOCK_SECOND
+#define WARNINGS      2
 
 /* ---- the dead ---- */
 
@@ -131,29 +132,44 @@ static void kill_slot(struct master *m, struct slot *slot, const char *why)
     slot_set(slot, SLOT_KILLED);
 }
 
-static bool is_stuck(const struct master *m, const struct slot *slot,
-                     int64_t now)
+/* A call is late after timeout, and told so; STUCK_GRACE later the worker
+ * writes where it hangs, and after another it is killed. */
+static void check_call(struct master *m, struct slot *slot, int64_t now)
 {
+    int64_t timeout = m->setup.config->timeout;
     int64_t entered = heartbeat_oldest(&slot->heartbeat);
-    return entered && now - entered > m->setup.config->timeout + STUCK_GRACE;
+    if (entered != slot->entered) {
+        slot->entered = entered;
+        slot->warnings = 0;
+    }
+    if (!entered || now - entered <= timeout + slot->warnings * STUCK_GRACE)
+        return;
+    if (slot->warnings == WARNINGS) {
+        char why[96];
+        snprintf(why, sizeof why,
+                 "stuck in the app for more than timeout=%.3gs",
+                 (double)timeout / CLOCK_SECOND);
+        kill_slot(m, slot, why);
+        return;
+    }
+    slot->warnings++;
+    log_warn("worker=%d pid=%d a call is late: %s", slot->number,
+             (int)slot->pid,
+             slot->warnings == 1 ? "interrupting it" : "asking where it is");
+    kill(slot->pid, SIGURG);
 }
 
 static void check_slot(struct master *m, struct slot *slot, int64_t now)
 {
-    char why[96];
     if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
         return;
-    if (slot->state != SLOT_STARTING && is_stuck(m, slot, now)) {
-        snprintf(why, sizeof why,
-                 "stuck in the app for more than timeout=%.3gs",
-                 (double)m->setup.config->timeout / CLOCK_SECOND);
-        kill_slot(m, slot, why);
-    } else if (now >= slot->kill_at) {
+    if (now >= slot->kill_at)
         kill_slot(m, slot,
                   slot->state == SLOT_STARTING
                       ? "not ready within boot_timeout"
                       : "not gone within graceful_timeout");
-    }
+    else if (slot->state != SLOT_STARTING)
+        check_call(m, slot, now);
 }
 
 void kill_overdue(struct master *m)
@@ -217,8 +233,8 @@ int64_t next_due(const struct master *m)
 {
     int64_t now = clock_now();
     int64_t due = now + TICK;
-    if (m->setup.config->timeout / 2 < TICK)
-        due = now + m->setup.config->timeout / 2;
+    if (m->setup.config->timeout / 4 < TICK)
+        due = now + m->setup.config->timeout / 4;
     for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY &&
             m->slots.slot[i].kill_at < due)

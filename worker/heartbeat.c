@@ -6,6 +6,7 @@
 #include "worker/heartbeat.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -46,6 +47,12 @@ int64_t heartbeat_oldest(const struct heartbeat *h)
 void beat_use(struct beat *beat)
 {
     mine = beat;
+    beat->thread = (int)gettid();
+}
+
+struct beat *beat_mine(void)
+{
+    return mine;
 }
 
 void beat_enter(int64_t now)

@@ -16,6 +16,8 @@ struct err;
  */
 struct beat {
     _Alignas(64) _Atomic int64_t entered; /* base/clock.h */
+    _Atomic int64_t urged; /* the entered of what was interrupted */
+    _Atomic int thread;    /* kernel's id of the thread that writes here */
 };
 
 struct heartbeat {
@@ -34,7 +36,8 @@ int64_t heartbeat_oldest(const struct heartbeat *h);
  * Lua. */
 void beat_use(struct beat *beat);
 
-/* Of the calling thread. */
+/* The calling thread's line. */
+struct beat *beat_mine(void);
 void beat_enter(int64_t now);
 void beat_leave(void);
 

@@ -55,7 +55,9 @@ struct worker {
     int control;                       /* pipe from the master */
     int status;                        /* pipe to the master */
 
-    struct app *app; /* owned: the first Lua state, loaded and booted */
+    struct app **apps; /* owned: the Lua states, loaded and booted; app i has
+                          line i of the heartbeat */
+    size_t app_count;
     struct limits limits;
     int signals; /* readable when a signal came */
     /* Written by the main thread, read by all. */
@@ -69,10 +71,6 @@ int worker_main(struct worker *worker);
 
 /* Where an app of this worker comes from. */
 struct app_source worker_app_source(const struct worker *worker);
-
-/* One more Lua state, loaded and booted, for models that need several; the
- * caller's. NULL with err set. */
-struct app *worker_new_app(const struct worker *worker, struct err *err);
 
 /* The two descriptors that bring notices (POLLIN); call worker_notice() then.
  * It may change worker->quit. */
