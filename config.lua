@@ -12,6 +12,8 @@ app("examples/hello.lua")     -- a file that returns the app, or a function
 worker_processes(1)           -- how many workers; "auto": one per CPU
 use("Base")                   -- the concurrency model of the workers
 worker_connections(50)        -- clients that a worker holds at a time
+pool_size(50)                 -- threads, or calls at once, of the Pool models
+app_pool(0)                   -- Lua states of the ThreadSpawn models; 0: enough
 listen("0.0.0.0:8080")        -- where clients connect; may be repeated
 -- listen("unix:/run/rainbows.sock", { umask = tonumber("0117", 8) })
 

@@ -94,9 +94,9 @@ static void set_workers(struct command *cmd, const char *text)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 1 || n > HEARTBEAT_SLOTS / 2) {
+    if (end == text || *end || n < 1 || n > SLOT_COUNT / 2) {
         fprintf(stderr, "rainbows: -w %s: expected a number from 1 to %d\n",
-                text, HEARTBEAT_SLOTS / 2);
+                text, SLOT_COUNT / 2);
         cmd->task = TASK_WRONG;
     }
     cmd->overrides.worker_processes = (int)n;

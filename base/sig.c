@@ -26,6 +26,25 @@ static void on_signal(int signo)
     errno = saved;
 }
 
+static void (*urgent)(bool told);
+
+static void on_urgent(int signo, siginfo_t *info, void *context)
+{
+    (void)signo;
+    (void)context;
+    int saved = errno;
+    urgent(info->si_code == SI_TKILL);
+    errno = saved;
+}
+
+void sig_on_urgent(void (*fn)(bool told))
+{
+    struct sigaction act = {.sa_sigaction = on_urgent, .sa_flags = SA_SIGINFO};
+    urgent = fn;
+    sigfillset(&act.sa_mask);
+    sigaction(SIGURG, &act, NULL);
+}
+
 /* Not SIG_IGN: programs that the app starts would inherit that. */
 static void ignore(int signo)
 {

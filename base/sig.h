@@ -2,6 +2,7 @@
 #ifndef RAINBOWS_BASE_SIG_H
 #define RAINBOWS_BASE_SIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -19,6 +20,10 @@ int sig_open(const int *signals, size_t n, struct err *err);
 
 /* The next signal's number, or 0 when there is none. */
 int sig_next(void);
+
+/* SIGURG is handled at once, inside whatever runs: fn may only do what is safe
+ * there. told is true when it was sent to the calling thread alone. */
+void sig_on_urgent(void (*fn)(bool told));
 
 /* Every signal of the list goes back to its default. */
 void sig_default(const int *signals, size_t n);

@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 
-short wait_block(const struct wait *wait)
+short wait_block_unless(const struct wait *wait,
+                        const volatile sig_atomic_t *stop)
 {
     for (;;) {
         struct pollfd p = {.fd = wait->fd, .events = wait->events};
@@ -20,7 +21,12 @@ short wait_block(const struct wait *wait)
             return p.revents;
         if (n == 0 && clock_now() >= wait->deadline)
             return 0;
-        if (n < 0 && errno != EINTR)
+        if ((n < 0 && errno != EINTR) || (stop && *stop))
             return POLLERR;
     }
+}
+
+short wait_block(const struct wait *wait)
+{
+    return wait_block_unless(wait, NULL);
 }

@@ -2,6 +2,7 @@
 #ifndef RAINBOWS_BASE_WAIT_H
 #define RAINBOWS_BASE_WAIT_H
 
+#include <signal.h>
 #include <stdint.h>
 
 /*
@@ -17,5 +18,10 @@ struct wait {
 /* Blocks until the wait is over. Returns the events that came (POLLERR and
  * POLLHUP included), 0 when the deadline passed. Interrupted waits go on. */
 short wait_block(const struct wait *wait);
+
+/* The same, but a signal ends it when *stop is (or becomes) true: returns
+ * POLLERR then. NULL: as wait_block(). */
+short wait_block_unless(const struct wait *wait,
+                        const volatile sig_atomic_t *stop);
 
 #endif

@@ -6,10 +6,11 @@
  */
 #include "concurrency/evloop.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <poll.h>
 #include <stdlib.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,12 +29,15 @@ struct watch {
     short events;     /* what io is added for */
 };
 
+/* Without the cached time: a timer would be set from when the loop woke up,
+ * fire that much too early, and wait a whole millisecond for the rest. */
 struct evloop *evloop_new(void)
 {
     struct event_config *config = event_config_new();
     struct evloop *loop = xmalloc(sizeof *loop);
     if (config)
-        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
+                                          EVENT_BASE_FLAG_NO_CACHE_TIME);
     loop->base = config ? event_base_new_with_config(config) : NULL;
     if (!loop->base) {
         log_error("cannot make an event loop");

@@ -13,11 +13,44 @@
 #include "config/config.h"
 #include "worker/model.h"
 
-extern const struct model model_base, model_reactor;
+extern const struct model model_base, model_thread_pool, model_thread_spawn,
+    model_reactor, model_coroutine_spawn, model_coroutine_pool,
+    model_reactor_thread_pool, model_reactor_thread_spawn;
 
 static const struct model *const models[] = {
     &model_base,
+    &model_thread_pool,
+    &model_thread_spawn,
     &model_reactor,
+    &model_coroutine_spawn,
+    &model_coroutine_pool,
+    &model_reactor_thread_pool,
+    &model_reactor_thread_spawn,
+};
+
+/* The names of Rainbows!, so that its configs can be carried over by hand. */
+static const struct {
+    const char *old;
+    const struct model *model;
+} aliases[] = {
+    {"ActorSpawn", &model_thread_spawn},
+    {"Coolio", &model_reactor},
+    {"CoolioFiberSpawn", &model_coroutine_spawn},
+    {"CoolioThreadPool", &model_reactor_thread_pool},
+    {"CoolioThreadSpawn", &model_reactor_thread_spawn},
+    {"Epoll", &model_reactor},
+    {"EventMachine", &model_reactor},
+    {"FiberPool", &model_coroutine_pool},
+    {"FiberSpawn", &model_coroutine_spawn},
+    {"NeverBlock", &model_coroutine_pool},
+    {"Rev", &model_reactor},
+    {"RevFiberSpawn", &model_coroutine_spawn},
+    {"RevThreadPool", &model_reactor_thread_pool},
+    {"RevThreadSpawn", &model_reactor_thread_spawn},
+    {"Revactor", &model_coroutine_spawn},
+    {"XEpoll", &model_reactor},
+    {"XEpollThreadPool", &model_reactor_thread_pool},
+    {"XEpollThreadSpawn", &model_reactor_thread_spawn},
 };
 
 enum {
@@ -51,6 +84,9 @@ const struct model *model_find(const char *name, struct err *err)
     for (size_t i = 0; i < COUNT; i++)
         if (strcasecmp(models[i]->name, name) == 0)
             return models[i];
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcasecmp(aliases[i].old, name) == 0)
+            return aliases[i].model;
     no_such_model(name, err);
     return NULL;
 }

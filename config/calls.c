@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -69,19 +70,50 @@ static void expect_use(const struct directive *d, char *text, size_t size)
     snprintf(text, size, "the name of a model (a string)");
 }
 
-/* No directive belongs to a model yet, so there is no option to accept. One
- * that people know from Rainbows! may be a directive of its own. */
+/* The directives that may also be given as options of use(). */
+static const char *const model_options[] = {"pool_size", "app_pool", NULL};
+
 static void refuse_option(lua_State *L, int key, const struct directive *d)
 {
     if (lua_type(L, key) != LUA_TSTRING)
         luaerr_raise(L, "%s: an option's name is a string, got a %s", d->name,
                      luaL_typename(L, key));
     const char *name = lua_tostring(L, key);
-    const char *nearest = config_nearest(name, config_directive_names());
+    const char *nearest = config_nearest(name, model_options);
+    if (nearest)
+        luaerr_raise(L, "%s: %s: no such option; did you mean %s?", d->name,
+                     name, nearest);
+    nearest = config_nearest(name, config_directive_names());
     if (!nearest)
         luaerr_raise(L, "%s: %s: no such option", d->name, name);
     luaerr_raise(L, "%s: %s: no such option; did you mean to call %s(...)?",
                  d->name, name, nearest);
+}
+
+/* The row of the option whose name is at key, or NULL. */
+static const struct directive *find_option(lua_State *L, int key)
+{
+    if (lua_type(L, key) != LUA_TSTRING)
+        return NULL;
+    for (const char *const *name = model_options; *name; name++)
+        if (strcmp(*name, lua_tostring(L, key)) == 0)
+            return directive_find(directives, *name);
+    return NULL;
+}
+
+static void take_options(lua_State *L, int options, const struct directive *d,
+                         struct config *config)
+{
+    lua_pushnil(L);
+    while (lua_next(L, options)) {
+        int key = lua_gettop(L) - 1;
+        const struct directive *option = find_option(L, key);
+        if (!option)
+            refuse_option(L, key, d);
+        option->kind->take(L, key + 1, option, config);
+        config->given |= UINT64_C(1) << (option - directives);
+        lua_pop(L, 1);
+    }
 }
 
 static void take_use(lua_State *L, int at, const struct directive *d,
@@ -92,9 +124,7 @@ static void take_use(lua_State *L, int at, const struct directive *d,
         if (!lua_istable(L, at + 1))
             luaerr_raise(L, "%s: options are a table, got a %s", d->name,
                          luaL_typename(L, at + 1));
-        lua_pushnil(L);
-        if (lua_next(L, at + 1))
-            refuse_option(L, lua_gettop(L) - 1, d);
+        take_options(L, at + 1, d, into);
     }
     lua_Debug place;
     struct config *config = into;

@@ -51,6 +51,8 @@ struct config {
     int use_line; /* where; 0: default */
     char *app;    /* owned; the app file; NULL: app(function) in text */
     int worker_connections;
+    int pool_size;             /* threads, or calls at once */
+    int app_pool;              /* Lua states; 0: worker_connections */
     int64_t keepalive_timeout; /* 0: no keep-alive */
     int keepalive_requests;
     int64_t client_header_timeout;

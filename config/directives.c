@@ -41,6 +41,12 @@ const struct directive directives[] = {
     {"worker_connections", "50", "clients that a worker holds at a time",
      &kind_int, FIELD(worker_connections), 1, COUNT_MAX},
 
+    {"pool_size", "50", "threads, or calls at once, of the Pool models",
+     &kind_int, FIELD(pool_size), 1, 10000},
+    {"app_pool", "0",
+     "Lua states of the ThreadSpawn models; 0: worker_connections",
+     &kind_int, FIELD(app_pool), 0, 10000},
+
     {"keepalive_timeout", "5",
      "idle time between two requests of a connection; 0: no keep-alive",
      &kind_seconds, FIELD(keepalive_timeout), 0, SECONDS_MAX,

@@ -132,7 +132,8 @@ static void refuse_missing(lua_State *L, const struct directive *d,
 static void take_defaults(lua_State *L, int places, struct config *config)
 {
     for (const struct directive *d = directives; d->name; d++) {
-        if (lua_getfield(L, places, d->name) == LUA_TNIL) {
+        bool option = config->given >> (d - directives) & 1; /* of use() */
+        if (lua_getfield(L, places, d->name) == LUA_TNIL && !option) {
             if (!d->value)
                 refuse_missing(L, d, config);
             kind_take_default(L, d, config);
@@ -143,11 +144,46 @@ static void take_defaults(lua_State *L, int places, struct config *config)
     }
 }
 
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+static int any_function(lua_State *L)
+{
+    lua_pushcfunction(L, nothing);
+    return 1;
+}
+
+/* What require "rainbows" gives here: functions that do nothing. The config's
+ * text may hold an app; where that runs, in app states, the module is real. */
+static int open_module(lua_State *L)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, RAINBOWS_VERSION);
+    lua_setfield(L, -2, "version");
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, any_function);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static void preload_module(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, open_module);
+    lua_setfield(L, -2, "rainbows");
+    lua_pop(L, 1);
+}
+
 static int load_protected(lua_State *L)
 {
     const struct load *load = lua_touserdata(L, 1);
     struct config *config = load->config;
     luaL_openlibs(L);
+    preload_module(L);
     lua_newtable(L);
     int places = lua_gettop(L);
     if (config->path) {

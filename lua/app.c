@@ -7,13 +7,14 @@
  */
 #include "lua/app.h"
 
-#include <lauxlib.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
 
 #include "base/err.h"
 #include "base/log.h"

@@ -41,6 +41,16 @@ struct app *app_new(const struct app_source *source, struct err *err);
 int app_boot(struct app *app, const struct app_identity *identity,
              struct err *err);
 
+/*
+ * For a handler of SIGURG, in the thread that has the app. The call that runs
+ * in it fails at its next step, whatever it catches.
+ */
+void app_interrupt(struct app *app);
+
+/* The same place: writes the Lua stack of what runs to the descriptor, a line
+ * a level. */
+void app_write_stack(const struct app *app, int fd);
+
 /* Runs the functions given to rainbows.at_quit(), last one first. Errors are
  * logged. */
 void app_quit(struct app *app);

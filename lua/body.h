@@ -2,9 +2,10 @@
 #ifndef RAINBOWS_LUA_BODY_H
 #define RAINBOWS_LUA_BODY_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <lua.h>
 
 struct call;
 

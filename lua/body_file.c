@@ -5,9 +5,10 @@
  * handle can be closed at once; anything else (io.popen) is read in pieces.
  */
 #include <fcntl.h>
-#include <lauxlib.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
+#include <lauxlib.h>
 
 #include "http/reply.h"
 #include "lua/body.h"

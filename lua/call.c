@@ -6,10 +6,11 @@
  */
 #include "lua/call.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <lauxlib.h>
 
 #include "base/mem.h"
 #include "lua/body.h"
@@ -115,8 +116,11 @@ enum call_status call_step(struct call *call, struct wait *wait)
     int args = lua_status(co) == LUA_OK ? 1 : 0;
     int n;
     app->running = call;
+    app->co = co;
     int status = lua_resume(co, app->L, args, &n);
+    app->co = NULL;
     app->running = NULL;
+    interrupt_over(app, co);
     if (status == LUA_OK)
         return CALL_DONE;
     if (status != LUA_YIELD)

@@ -63,7 +63,7 @@ int coro_wait(lua_State *L, const struct wait *wait, lua_KFunction k,
         app->running->wait = *wait;
         return coro_yield(L, CALL_WAITS, k, ctx);
     }
-    wait_block(wait);
+    wait_block_unless(wait, &app->late);
     return k ? k(L, LUA_OK, ctx) : 0;
 }
 
@@ -104,8 +104,12 @@ static int drive(lua_State *L, lua_State *co, int args, int as)
     int blind = lua_isyieldable(L) ? 0 : 1;
     app->no_wait += blind;
     int n;
+    app->co = co;
     int status = lua_resume(co, L, args, &n);
+    app->co = L;
     app->no_wait -= blind;
+    if (app->late)
+        interrupt_arm(L);
     if (status == LUA_YIELD && coro_is_ours(co, n)) {
         lua_xmove(co, L, n);
         return lua_yieldk(L, n, as, drive_on);

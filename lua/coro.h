@@ -2,8 +2,9 @@
 #ifndef RAINBOWS_LUA_CORO_H
 #define RAINBOWS_LUA_CORO_H
 
-#include <lua.h>
 #include <stdbool.h>
+
+#include <lua.h>
 
 #include "lua/call.h"
 

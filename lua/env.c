@@ -12,10 +12,11 @@
 #include "lua/env.h"
 
 #include <assert.h>
-#include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <lauxlib.h>
 
 #include "base/peer.h"
 #include "http/request.h"

@@ -6,10 +6,11 @@
  */
 #include "lua/input.h"
 
-#include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <lauxlib.h>
 
 #include "base/spool.h"
 #include "lua/state.h"

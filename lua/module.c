@@ -4,10 +4,11 @@
  */
 #include "lua/module.h"
 
-#include <lauxlib.h>
 #include <math.h>
 #include <stdint.h>
 #include <unistd.h>
+
+#include <lauxlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"

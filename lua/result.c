@@ -6,9 +6,10 @@
  */
 #include "lua/result.h"
 
-#include <lauxlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <lauxlib.h>
 
 #include "http/reply.h"
 #include "lua/body.h"

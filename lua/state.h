@@ -2,8 +2,10 @@
 #ifndef RAINBOWS_LUA_STATE_H
 #define RAINBOWS_LUA_STATE_H
 
-#include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
+
+#include <lua.h>
 
 #include "base/wait.h"
 #include "lua/app.h"
@@ -46,8 +48,10 @@ struct app {
     int randomseed;       /* reference of math's */
     bool booted;
     struct app_identity identity;
-    struct call *spare;   /* calls ready for reuse */
-    struct call *running; /* the call whose coroutine runs now, or NULL */
+    struct call *spare;     /* calls ready for reuse */
+    struct call *running;   /* the call whose coroutine runs now, or NULL */
+    lua_State *volatile co; /* the coroutine in which Lua runs now, or NULL */
+    volatile sig_atomic_t late; /* app_interrupt() came */
     int no_wait; /* above 0: somewhere below a coroutine that cannot yield */
     bool warned; /* that a wait had to block */
 };
@@ -56,6 +60,10 @@ static inline struct app *app_of(lua_State *L)
 {
     return *(struct app **)lua_getextraspace(L);
 }
+
+/* interrupt.c: arms L after app_interrupt(); and the end of the alarm. */
+void interrupt_arm(lua_State *L);
+void interrupt_over(struct app *app, lua_State *co);
 
 /* Pushes onto L the text of the error at the top of from, with from's
  * traceback. Raises nothing. */

@@ -41,24 +41,24 @@ static void announce(const struct master *m)
 }
 
 /* A reload must find the config again from another working directory. */
-static void keep_config_path(struct master *m, const char *absolute)
+static void keep_config_path(struct master *m)
 {
-    if (absolute && m->setup.config->working_directory)
-        m->config_path = absolute;
+    if (m->config_absolute && m->setup.config->working_directory)
+        m->config_path = m->config_absolute;
 }
 
 static int start(struct master *m, struct err *err)
 {
     struct setup nothing = {0};
-    char *absolute = m->config_path ? realpath(m->config_path, NULL) : NULL;
+    if (m->config_path)
+        m->config_absolute = realpath(m->config_path, NULL);
     if (setup_load(&m->setup, m, &nothing, err) < 0)
         return -1;
-    keep_config_path(m, absolute);
+    keep_config_path(m);
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);
-    m->page = heartbeat_open(err);
-    if (!m->page || open_logs(m->setup.config, err) < 0 ||
+    if (open_logs(m->setup.config, err) < 0 ||
         pidfile_write(m->setup.config->pid, err) < 0)
         return -1;
     m->signals = signals_open(err);
@@ -73,11 +73,11 @@ static int start(struct master *m, struct err *err)
 /* Sleeps until something is due, and hears what the workers say. */
 static void wait_for_news(struct master *m)
 {
-    struct pollfd fds[1 + HEARTBEAT_SLOTS];
-    struct slot *who[1 + HEARTBEAT_SLOTS];
+    struct pollfd fds[1 + SLOT_COUNT];
+    struct slot *who[1 + SLOT_COUNT];
     nfds_t n = 0;
     fds[n++] = (struct pollfd){.fd = m->signals, .events = POLLIN};
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
         if (slot->state == SLOT_EMPTY || slot->status < 0)
             continue;
@@ -94,7 +94,7 @@ static void wait_for_news(struct master *m)
 
 static bool anyone_left(const struct master *m)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY)
             return true;
     return false;
@@ -134,12 +134,14 @@ int master_run(const char *config_path,
     if (start(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);
         setup_free(&m.setup);
+        free(m.config_absolute);
         return EXIT_NOT_STARTED;
     }
     loop(&m);
     pidfile_remove(m.setup.config->pid);
     log_info("done");
     setup_free(&m.setup);
+    free(m.config_absolute);
     if (m.failed)
         return EXIT_NOT_STARTED;
     return m.forced ? EXIT_FORCED : EXIT_DONE;

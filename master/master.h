@@ -40,17 +40,17 @@ struct setup {
 struct master {
     const char *config_path; /* borrowed; NULL: none; absolute as soon as
                                 working_directory was entered */
+    char *config_absolute;   /* owned; NULL: not known */
     const struct config_overrides *overrides; /* borrowed */
     const struct model *(*find_model)(const char *name, struct err *err);
     struct setup setup;
     int generation; /* of the code, from 1 */
     int workers;    /* how many are wanted */
     struct slots slots;
-    struct beat *page; /* line i belongs to slots.slot[i] */
-    int signals;       /* readable when a signal came */
-    bool started;      /* a worker was ready once */
-    bool failed;       /* none ever was, and one could not start */
-    bool forced;       /* a worker was killed while stopping */
+    int signals;  /* readable when a signal came */
+    bool started; /* a worker was ready once */
+    bool failed;  /* none ever was, and one could not start */
+    bool forced;  /* a worker was killed while stopping */
     enum stop stop;
 };
 

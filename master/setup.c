@@ -98,7 +98,7 @@ static int open_listeners(struct setup *s, struct setup *old, struct err *err)
     return rc;
 }
 
-int setup_load(struct setup *out, const struct master *m, struct setup *old,
+int setup_load(struct setup *setup, const struct master *m, struct setup *old,
                struct err *err)
 {
     struct setup s = {0};
@@ -106,7 +106,7 @@ int setup_load(struct setup *out, const struct master *m, struct setup *old,
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0 && preload(&s, err) == 0 &&
         open_listeners(&s, old, err) == 0) {
-        *out = s;
+        *setup = s;
         return 0;
     }
     setup_free(&s);

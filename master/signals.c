@@ -33,7 +33,7 @@ static void on_int(struct master *m)
 
 static void on_ttin(struct master *m)
 {
-    if (m->stop || m->workers >= HEARTBEAT_SLOTS / 2)
+    if (m->stop || m->workers >= SLOT_COUNT / 2)
         return;
     m->workers++;
     log_info("workers=%d", m->workers);

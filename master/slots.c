@@ -18,7 +18,7 @@ static const char *const names[] = {
 void slots_init(struct slots *slots)
 {
     *slots = (struct slots){0};
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         slots->slot[i].control = slots->slot[i].status = -1;
 }
 
@@ -33,7 +33,7 @@ void slot_set(struct slot *slot, enum slot_state state)
 
 struct slot *slot_free(struct slots *slots)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (slots->slot[i].state == SLOT_EMPTY)
             return &slots->slot[i];
     return NULL;
@@ -41,7 +41,7 @@ struct slot *slot_free(struct slots *slots)
 
 struct slot *slot_by_pid(struct slots *slots, pid_t pid)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (slots->slot[i].state != SLOT_EMPTY && slots->slot[i].pid == pid)
             return &slots->slot[i];
     return NULL;

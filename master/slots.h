@@ -18,8 +18,11 @@ enum slot_state {
     SLOT_KILLED,   /* SIGKILL was sent */
 };
 
-/* A worker process. Its place in the table is its line in the heartbeat page;
- * its number is another thing: during a replacement two slots have it. */
+enum {
+    SLOT_COUNT = 1024
+};
+
+/* A worker process. During a replacement two slots have the same number. */
 struct slot {
     enum slot_state state;
     int number;
@@ -27,7 +30,10 @@ struct slot {
     pid_t pid;
     int control; /* owned; to the worker */
     int status;  /* owned; from the worker, -1 after its end of file */
+    struct heartbeat heartbeat; /* owned; shared with the worker */
     bool was_ready;
+    int64_t entered; /* of the call that is checked; base/clock.h */
+    int warnings;    /* that were sent about it */
     int64_t since;   /* when the state began; base/clock.h */
     int64_t kill_at; /* when patience ends; CLOCK_NEVER: it does not */
 };
@@ -39,8 +45,8 @@ struct seat {
 };
 
 struct slots {
-    struct slot slot[HEARTBEAT_SLOTS];
-    struct seat seat[HEARTBEAT_SLOTS];
+    struct slot slot[SLOT_COUNT];
+    struct seat seat[SLOT_COUNT];
 };
 
 void slots_init(struct slots *slots);

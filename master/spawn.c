@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "master/master.h"
+#include "worker/model.h"
 #include "worker/worker.h"
 
 enum {
@@ -34,7 +35,7 @@ static void run_hook(const struct master *m, int number)
 /* In the child: everything of the master's that is not for workers. */
 static void close_masters(struct master *m)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
         fd_close(&m->slots.slot[i].control);
         fd_close(&m->slots.slot[i].status);
     }
@@ -52,7 +53,7 @@ _Noreturn static void be_worker(struct master *m, int number,
         .model = m->setup.model,
         .listeners = m->setup.listeners,
         .listener_count = m->setup.listener_count,
-        .beat = &m->page[slot - m->slots.slot],
+        .heartbeat = &slot->heartbeat,
         .preloaded = m->setup.preloaded,
         .control = control,
         .status = status,
@@ -95,9 +96,11 @@ bool spawn_worker(struct master *m, int number)
     if (!slot)
         return false; /* the ones that leave will make room */
     run_hook(m, number);
-    beat_leave(&m->page[slot - m->slots.slot]);
     bool ok = false;
-    if (fd_pipe(control, &err) < 0 || fd_pipe(status, &err) < 0)
+    const struct setup *s = &m->setup;
+    size_t states = s->model->states ? s->model->states(s->config) : 1;
+    if (heartbeat_open(&slot->heartbeat, states, &err) < 0 ||
+        fd_pipe(control, &err) < 0 || fd_pipe(status, &err) < 0)
         log_error("worker=%d not started: %s", number, err.text);
     else if (!(ok = fork_worker(m, number, slot, control, status)))
         log_error("worker=%d not started: fork: %s", number, strerror(errno));
@@ -106,6 +109,7 @@ bool spawn_worker(struct master *m, int number)
     if (!ok) {
         fd_close(&control[WRITE_END]);
         fd_close(&status[READ_END]);
+        heartbeat_close(&slot->heartbeat);
     }
     return ok;
 }

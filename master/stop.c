@@ -55,7 +55,7 @@ void stop_begin(struct master *m, enum stop how)
     m->workers = 0;
     log_info("stopping how=%s", how == STOP_QUICK ? "quick" : "graceful");
     title_set("rainbows master (stopping)");
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         stop_slot(m, &m->slots.slot[i]);
     close_listeners(&m->setup);
 }
@@ -70,7 +70,7 @@ void reopen_logs(struct master *m)
 {
     reopen(m->setup.config->stderr_path, 2);
     reopen(m->setup.config->stdout_path, 1);
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state == SLOT_READY ||
             m->slots.slot[i].state == SLOT_LEAVING)
             slot_tell(&m->slots.slot[i], CONTROL_REOPEN);

@@ -26,6 +26,7 @@
 #define BACKOFF_LAST  (30 * CLOCK_SECOND)
 #define STUCK_GRACE   CLOCK_SECOND
 #define TICK          CLOCK_SECOND
+#define WARNINGS      2
 
 /* ---- the dead ---- */
 
@@ -88,6 +89,7 @@ static void buried(struct master *m, struct slot *slot, int status)
         plan_restart(m, slot);
     fd_close(&slot->control);
     fd_close(&slot->status);
+    heartbeat_close(&slot->heartbeat);
     slot_set(slot, SLOT_EMPTY);
 }
 
@@ -130,36 +132,51 @@ static void kill_slot(struct master *m, struct slot *slot, const char *why)
     slot_set(slot, SLOT_KILLED);
 }
 
-static bool is_stuck(const struct master *m, size_t i, int64_t now)
+/* A call is late after timeout, and told so; STUCK_GRACE later the worker
+ * writes where it hangs, and after another it is killed. */
+static void check_call(struct master *m, struct slot *slot, int64_t now)
 {
-    int64_t entered = beat_entered(&m->page[i]);
-    return entered && now - entered > m->setup.config->timeout + STUCK_GRACE;
-}
-
-static void check_slot(struct master *m, size_t i, int64_t now)
-{
-    struct slot *slot = &m->slots.slot[i];
-    char why[96];
-    if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
+    int64_t timeout = m->setup.config->timeout;
+    int64_t entered = heartbeat_oldest(&slot->heartbeat);
+    if (entered != slot->entered) {
+        slot->entered = entered;
+        slot->warnings = 0;
+    }
+    if (!entered || now - entered <= timeout + slot->warnings * STUCK_GRACE)
         return;
-    if (slot->state != SLOT_STARTING && is_stuck(m, i, now)) {
+    if (slot->warnings == WARNINGS) {
+        char why[96];
         snprintf(why, sizeof why,
                  "stuck in the app for more than timeout=%.3gs",
-                 (double)m->setup.config->timeout / CLOCK_SECOND);
+                 (double)timeout / CLOCK_SECOND);
         kill_slot(m, slot, why);
-    } else if (now >= slot->kill_at) {
+        return;
+    }
+    slot->warnings++;
+    log_warn("worker=%d pid=%d a call is late: %s", slot->number,
+             (int)slot->pid,
+             slot->warnings == 1 ? "interrupting it" : "asking where it is");
+    kill(slot->pid, SIGURG);
+}
+
+static void check_slot(struct master *m, struct slot *slot, int64_t now)
+{
+    if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
+        return;
+    if (now >= slot->kill_at)
         kill_slot(m, slot,
                   slot->state == SLOT_STARTING
                       ? "not ready within boot_timeout"
                       : "not gone within graceful_timeout");
-    }
+    else if (slot->state != SLOT_STARTING)
+        check_call(m, slot, now);
 }
 
 void kill_overdue(struct master *m)
 {
     int64_t now = clock_now();
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
-        check_slot(m, i, now);
+    for (size_t i = 0; i < SLOT_COUNT; i++)
+        check_slot(m, &m->slots.slot[i], now);
 }
 
 static void retire(struct master *m, struct slot *slot)
@@ -173,7 +190,7 @@ static void retire(struct master *m, struct slot *slot)
  * older one), or NULL. */
 static struct slot *worker_of(struct master *m, int number, bool current)
 {
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
         if (slot_works(slot) && slot->number == number &&
             (slot->generation == m->generation) == current)
@@ -205,7 +222,7 @@ void keep_workers(struct master *m)
     bool busy = false; /* one replacement at a time */
     for (int n = 0; n < m->workers; n++)
         busy = keep_worker(m, n, busy) || busy;
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
         if (slot_works(slot) && slot->number >= m->workers)
             retire(m, slot);
@@ -216,9 +233,9 @@ int64_t next_due(const struct master *m)
 {
     int64_t now = clock_now();
     int64_t due = now + TICK;
-    if (m->setup.config->timeout / 2 < TICK)
-        due = now + m->setup.config->timeout / 2;
-    for (size_t i = 0; i < HEARTBEAT_SLOTS; i++)
+    if (m->setup.config->timeout / 4 < TICK)
+        due = now + m->setup.config->timeout / 4;
+    for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY &&
             m->slots.slot[i].kill_at < due)
             due = m->slots.slot[i].kill_at;

@@ -118,7 +118,10 @@ enum step conn_step(struct conn *c)
     for (;;) {
         switch (states[c->state].run(c)) {
         case TURN_AGAIN:
-            break;
+            if (!c->call_only || c->app)
+                break;
+            c->wait = (struct wait){.fd = -1, .deadline = c->now};
+            return STEP_WAIT;
         case TURN_WAIT:
             return STEP_WAIT;
         case TURN_CALL:

@@ -40,6 +40,7 @@ struct conn {
     uint8_t state;     /* enum conn_state */
     uint8_t then;      /* the state after CONN_SEND */
     bool head_begun;   /* bytes of a request head have come */
+    bool call_only;    /* set by models: a step ends when the call is over */
     bool last;         /* the next answer ends the connection */
     bool pipelined;    /* the client sends requests before it has answers */
     uint32_t requests; /* answered so far */
@@ -89,6 +90,10 @@ bool conn_lingers(const struct conn *conn);
 
 /* The answer to the request that comes or runs will be the last. */
 void conn_last(struct conn *conn);
+
+/* Ends the call if there is one: closes its body and gives the app back. Only
+ * where the app may be entered. */
+void conn_end_call(struct conn *conn);
 
 /* Closes what is open and frees what is owned; a running call is ended. */
 void conn_fini(struct conn *conn);

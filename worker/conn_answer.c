@@ -22,6 +22,15 @@
  * never end lets the others have their turn. */
 #define HELD_BACK (CLOCK_SECOND / 1000)
 
+/* How much of a string or an array the output takes before it is sent. In a
+ * thread that only calls, all of it: sending is not its job. */
+static size_t flush_at(const struct conn *c)
+{
+    if (c->call_only)
+        return (size_t)1 << 30;
+    return (size_t)c->worker->config->output_buffer_size;
+}
+
 static void begin_call(struct conn *c, struct exchange *x)
 {
     struct call_start start = {
@@ -30,7 +39,7 @@ static void begin_call(struct conn *c, struct exchange *x)
         .server = &c->listener->address,
         .body = &x->body,
         .reply = &x->reply,
-        .flush_at = (size_t)c->worker->config->output_buffer_size,
+        .flush_at = flush_at(c),
     };
     x->mark = buf_len(&c->out);
     x->call = call_new(c->app, &start);
@@ -41,9 +50,9 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
     bool first = !x->call;
     if (first)
         begin_call(c, x);
-    beat_enter(c->worker->beat, c->now);
+    beat_enter(c->now);
     enum call_status status = call_step(x->call, &x->wait);
-    beat_leave(c->worker->beat);
+    beat_leave();
     c->now = clock_now();
     if (first && !x->kept) /* env has its copy of the head now */
         buf_take(&c->in, x->request.size);
@@ -55,9 +64,9 @@ void conn_end_call(struct conn *c)
     struct exchange *x = c->exchange;
     if (!x || !x->call)
         return;
-    beat_enter(c->worker->beat, c->now);
+    beat_enter(c->now);
     call_free(x->call);
-    beat_leave(c->worker->beat);
+    beat_leave();
     x->call = NULL;
     c->app = NULL;
 }

@@ -24,9 +24,6 @@ enum turn conn_file(struct conn *c);
 enum turn conn_send(struct conn *c); /* conn_output.c */
 enum turn conn_linger(struct conn *c);
 
-/* Ends the call if there is one: closes its body, gives the app back. */
-void conn_end_call(struct conn *c);
-
 /* Changes the state and sets the deadline that goes with it. */
 enum turn conn_enter(struct conn *c, enum conn_state state);
 

@@ -3,39 +3,42 @@
 #define RAINBOWS_WORKER_HEARTBEAT_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
 
-enum {
-    HEARTBEAT_SLOTS = 1024
-};
-
 /*
- * One worker's line in the page that master and workers share: when control
- * entered Lua last, and 0 while it is not there. A worker that stays inside
- * too long is stuck. Written by the worker, read by the master.
+ * One line for each Lua state of a worker, in memory that it shares with the
+ * master: when control entered Lua there, and 0 while it is not there. A
+ * state in which it stays too long is stuck. Written by the thread that has
+ * the state, read by the master.
  */
 struct beat {
     _Alignas(64) _Atomic int64_t entered; /* base/clock.h */
+    _Atomic int64_t urged; /* the entered of what was interrupted */
+    _Atomic int thread;    /* kernel's id of the thread that writes here */
 };
 
-static inline void beat_enter(struct beat *beat, int64_t now)
-{
-    atomic_store_explicit(&beat->entered, now, memory_order_relaxed);
-}
+struct heartbeat {
+    struct beat *lines; /* owned mapping, shared over fork */
+    size_t count;
+};
 
-static inline void beat_leave(struct beat *beat)
-{
-    atomic_store_explicit(&beat->entered, 0, memory_order_relaxed);
-}
+int heartbeat_open(struct heartbeat *h, size_t count, struct err *err);
+void heartbeat_close(struct heartbeat *h);
 
-static inline int64_t beat_entered(struct beat *beat)
-{
-    return atomic_load_explicit(&beat->entered, memory_order_relaxed);
-}
+/* When control entered the state that it has been in for longest; 0: it is in
+ * none. */
+int64_t heartbeat_oldest(const struct heartbeat *h);
 
-/* Maps HEARTBEAT_SLOTS lines that stay shared over fork. NULL with err set. */
-struct beat *heartbeat_open(struct err *err);
+/* The calling thread writes this line from now on. Set before it enters
+ * Lua. */
+void beat_use(struct beat *beat);
+
+/* The calling thread's line. */
+struct beat *beat_mine(void);
+void beat_enter(int64_t now);
+void beat_leave(void);
 
 #endif

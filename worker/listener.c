@@ -184,7 +184,7 @@ static int try_once(const struct listen_spec *spec, const union anyaddr *addr,
 struct listener *listener_open(const struct listen_spec *spec, struct err *err)
 {
     union anyaddr addr;
-    socklen_t len;
+    socklen_t len = 0;
     if (resolve(spec->address, &addr, &len, err) < 0)
         return NULL;
     int fd;

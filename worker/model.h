@@ -3,6 +3,7 @@
 #define RAINBOWS_WORKER_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct config;
 struct err;
@@ -24,6 +25,8 @@ struct model {
     unsigned flags;
     const char *summary;       /* one line for --print-models */
     const char *const *unused; /* directives it does not use, ended by NULL */
+    /* How many Lua states a worker will have; NULL: one. */
+    size_t (*states)(const struct config *config);
     /* Refuses a config the model cannot work with; in the master, before any
      * fork. May be NULL. */
     bool (*check)(const struct config *config, struct err *err);

@@ -16,13 +16,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/sig.h"
 #include "base/title.h"
 #include "config/config.h"
 #include "http/parser.h"
 #include "worker/conn.h"
+#include "worker/heartbeat.h"
 #include "worker/listener.h"
 #include "worker/model.h"
+#include "worker/urgent.h"
 
 /* SIGCHLD stays as it is, or the app's io.popen():close() could not learn how
  * its child ended. */
@@ -63,23 +66,46 @@ struct app_source worker_app_source(const struct worker *w)
     };
 }
 
-struct app_identity worker_identity(const struct worker *w)
+static int boot_app(const struct worker *w, struct app *app, struct err *err)
 {
-    return (struct app_identity){
+    struct app_identity identity = {
         .worker = w->number,
         .generation = w->generation,
         .model = w->model->name,
         .multithread = w->model->flags & MODEL_THREADS,
         .waits_in_call = w->model->flags & MODEL_YIELDS,
     };
+    return app_boot(app, &identity, err);
 }
 
-static int load_app(struct worker *w, struct err *err)
+/* All of them before clients come: a state that was loaded later could get
+ * other code than its neighbours, or none. */
+static int load_apps(struct worker *w, struct err *err)
 {
     struct app_source source = worker_app_source(w);
-    struct app_identity identity = worker_identity(w);
-    w->app = w->preloaded ? w->preloaded : app_new(&source, err);
-    return w->app ? app_boot(w->app, &identity, err) : -1;
+    w->app_count = w->heartbeat->count;
+    w->apps = xcalloc(w->app_count, sizeof(struct app *));
+    beat_use(&w->heartbeat->lines[0]);
+    for (size_t i = 0; i < w->app_count; i++) {
+        bool made = i == 0 && w->preloaded;
+        w->apps[i] = made ? w->preloaded : app_new(&source, err);
+        if (!w->apps[i] || boot_app(w, w->apps[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void quit_apps(const struct worker *w)
+{
+    for (size_t i = 0; i < w->app_count; i++)
+        app_quit(w->apps[i]);
+}
+
+static void free_apps(struct worker *w)
+{
+    for (size_t i = 0; i < w->app_count; i++)
+        app_free(w->apps[i]);
+    free(w->apps);
 }
 
 static void run_hook(const struct worker *w, enum config_hook hook)
@@ -103,7 +129,8 @@ static int boot(struct worker *w)
     parser_init();
     set_limits(w);
     run_hook(w, HOOK_AFTER_FORK);
-    if (load_app(w, &err) < 0) {
+    urgent_open(w);
+    if (load_apps(w, &err) < 0) {
         log_error("cannot load the app: %s", err.text);
         return -1;
     }
@@ -128,11 +155,11 @@ int worker_main(struct worker *w)
     if (boot(w) == 0) {
         tell_ready(w);
         status = w->model->run(w);
-        app_quit(w->app);
+        quit_apps(w);
         log_info("done");
     }
     conn_trim();
-    app_free(w->app);
+    free_apps(w);
     return status;
 }
 
@@ -142,8 +169,8 @@ static void leave(struct worker *w, enum quit how)
 {
     if (how <= w->quit)
         return;
-    w->quit = how;
     w->quit_since = clock_now();
+    w->quit = how;
     log_info("leaving how=%s", how == QUIT_STOP ? "stop" : "retire");
     title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
 }

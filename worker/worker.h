@@ -9,7 +9,7 @@
 #include "http/limits.h"
 #include "lua/app.h"
 
-struct beat;
+struct heartbeat;
 struct config;
 struct listener;
 struct model;
@@ -50,25 +50,27 @@ struct worker {
     const struct model *model;
     struct listener *const *listeners;
     size_t listener_count;
-    struct beat *beat;
-    struct app *preloaded; /* taken over; NULL: load the app here */
-    int control;           /* pipe from the master */
-    int status;            /* pipe to the master */
+    const struct heartbeat *heartbeat; /* a line for each Lua state */
+    struct app *preloaded;             /* taken over; NULL: load the app here */
+    int control;                       /* pipe from the master */
+    int status;                        /* pipe to the master */
 
-    struct app *app; /* owned: the first Lua state, loaded and booted */
+    struct app **apps; /* owned: the Lua states, loaded and booted; app i has
+                          line i of the heartbeat */
+    size_t app_count;
     struct limits limits;
     int signals; /* readable when a signal came */
-    enum quit quit;
-    int64_t quit_since; /* base/clock.h */
+    /* Written by the main thread, read by all. */
+    _Atomic enum quit quit;
+    _Atomic int64_t quit_since; /* base/clock.h */
 };
 
 /* The whole life of a worker process: signals, app, ready, model, at_quit.
  * Returns the process's exit status. */
 int worker_main(struct worker *worker);
 
-/* Where an app of this worker comes from, for models that need several. */
+/* Where an app of this worker comes from. */
 struct app_source worker_app_source(const struct worker *worker);
-struct app_identity worker_identity(const struct worker *worker);
 
 /* The two descriptors that bring notices (POLLIN); call worker_notice() then.
  * It may change worker->quit. */

@@ -22,6 +22,18 @@ paths["/spin"] = function()
     while true do end
 end
 
+paths["/stubborn"] = function()
+    while true do pcall(paths["/spin"]) end
+end
+
+paths["/inner"] = function()
+    return 200, text, coroutine.wrap(function() while true do end end)()
+end
+
+paths["/stuck"] = function()
+    return 200, text, tostring(("x"):rep(60):find(("x*"):rep(20) .. "y"))
+end
+
 paths["/error"] = function()
     error("on purpose")
 end

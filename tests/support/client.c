@@ -222,6 +222,12 @@ void await_close(int fd)
     cr_assert_lt(c, 0, "a byte came instead of a close: %d", c);
 }
 
+bool answers_within(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, ms) > 0;
+}
+
 struct answer get(const struct server *s, const char *path)
 {
     int fd = dial(s);

@@ -51,6 +51,9 @@ char *read_until(int fd, const char *text);
  * failure. */
 void await_close(int fd);
 
+/* Does anything come within so many milliseconds? For what must not come. */
+bool answers_within(int fd, int ms);
+
 /* One request on a connection of its own: "GET /path" with a Host. */
 struct answer get(const struct server *s, const char *path);
 

@@ -222,6 +222,9 @@ static void run_server(const struct server *s)
         setenv("LD_PRELOAD", s->preload, 1);
         setenv("SYSCOUNT_FILE", s->preload_file, 1);
     }
+    char *command = xasprintf("exec %s %s", RAINBOWS, s->args);
+    if (s->args)
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     execl(RAINBOWS, "rainbows", "-c", "config.lua", (char *)NULL);
     _exit(127);
 }
@@ -238,6 +241,7 @@ void server_launch(struct server *s, const char *config)
         server_prepare(s);
     server_rewrite(s, config);
     server_write(s, "log", "");
+    s->log_read = s->seen = 0; /* perhaps it is started once more */
     s->pid = fork();
     if (s->pid == 0)
         run_server(s);

@@ -281,8 +281,21 @@ Test(config_load, names_the_file_that_cannot_be_read)
                                "or directory");
 }
 
+Test(config_load, takes_the_options_of_a_model)
+{
+    struct config *c =
+        load_text("app('x') use('ThreadPool', {pool_size=3, app_pool=4})");
+    cr_expect_eq(c->pool_size, 3);
+    cr_expect_eq(c->app_pool, 4);
+    cr_expect(config_sets(c, "pool_size"));
+    cr_expect(!config_sets(c, "worker_connections"));
+    config_free(c);
+}
+
 Test(config_load, refuses_options_that_no_model_has)
 {
+    refuse_text("use('Base', {pool_sise=3})",
+                ":1: use: pool_sise: no such option; did you mean pool_size?");
     refuse_text("use('Base', {worker_conections=3})",
                 ":1: use: worker_conections: no such option; did you mean to "
                 "call worker_connections(...)?");

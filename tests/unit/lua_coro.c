@@ -223,6 +223,7 @@ Test(coro, waits_again_after_it_had_to_block)
                 "pcall(string.gsub, 'a', 'a', wrap(function() nap() error() "
                 "end))\n"
                 "nap() wrap(nap)() return 'x'");
+    logs_open();
     ask_begin(&a, app, GET, NULL);
     cr_expect_eq(ask_step(&a), CALL_WAITS);
     cr_expect_eq(ask_step(&a), CALL_WAITS);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients on an event loop: what Reactor, the Coroutine and the ReactorThread
+ * models have in common.
+ */
+#include "concurrency/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "worker/listener.h"
+
+struct door {
+    const struct listener *listener; /* borrowed */
+    struct watch *watch;             /* owned */
+    struct loop *loop;
+};
+
+/* ---- clients ---- */
+
+static void set_doors(struct loop *loop, bool open)
+{
+    if (loop->open == open)
+        return;
+    loop->open = open;
+    for (size_t i = 0; i < loop->worker->listener_count; i++)
+        watch_set(loop->doors[i].watch, open ? POLLIN : 0, CLOCK_NEVER);
+}
+
+static bool has_room(const struct loop *loop)
+{
+    return loop->count < loop->worker->config->worker_connections;
+}
+
+/* Has the connection given back what was lent? */
+static void settle(struct client *client)
+{
+    struct loop *loop = client->loop;
+    struct app *app = client->lent;
+    if (!app || client->conn.app)
+        return;
+    client->lent = NULL;
+    if (loop->returned)
+        loop->returned(loop, app);
+}
+
+static void client_over(struct client *client)
+{
+    struct loop *loop = client->loop;
+    LIST_REMOVE(client, link);
+    watch_free(client->watch);
+    conn_fini(&client->conn);
+    settle(client);
+    free(client);
+    loop->count--;
+    if (!loop->worker->quit)
+        set_doors(loop, true);
+    else if (loop->count == 0)
+        evloop_stop(loop->ev);
+}
+
+/* False: the model keeps the client for now. */
+static bool lend(struct client *client)
+{
+    if (!client->loop->lend(client->loop, client)) {
+        watch_set(client->watch, 0, CLOCK_NEVER);
+        return false;
+    }
+    client->lent = client->conn.app;
+    return true;
+}
+
+static void client_step(struct client *client)
+{
+    struct conn *c = &client->conn;
+    for (;;) {
+        enum step step = conn_step(c);
+        if (step == STEP_OVER) {
+            client_over(client);
+            return;
+        }
+        settle(client);
+        if (step == STEP_WAIT) {
+            watch_set(client->watch, c->wait.fd < 0 ? 0 : c->wait.events,
+                      c->wait.deadline);
+            return;
+        }
+        if (!lend(client))
+            return;
+    }
+}
+
+void loop_resume(struct client *client)
+{
+    client->lent = client->conn.app;
+    client_step(client);
+}
+
+static void on_client(void *arg, short events)
+{
+    struct client *client = arg;
+    if (events & POLLIN)
+        client->conn.ready = true;
+    client_step(client);
+}
+
+/* ---- doors ---- */
+
+/* One connection for each readiness, so that the workers share them evenly.
+ * False: nobody was there. */
+static bool accept_one(struct door *door)
+{
+    struct loop *loop = door->loop;
+    struct peer peer;
+    int fd = listener_accept(door->listener, &peer);
+    if (fd < 0) {
+        if (worker_accept_failed(errno)) {
+            set_doors(loop, false);
+            watch_set(loop->pause, 0, clock_now() + ACCEPT_PAUSE);
+        }
+        return false;
+    }
+    struct client *client = xmalloc(sizeof *client);
+    conn_init(&client->conn, loop->worker, door->listener, fd, &peer);
+    client->loop = loop;
+    client->lent = NULL;
+    client->away = false;
+    client->watch = watch_new(loop->ev, fd, on_client, client);
+    LIST_INSERT_HEAD(&loop->clients, client, link);
+    loop->count++;
+    watch_set(client->watch, client->conn.wait.events,
+              client->conn.wait.deadline);
+    if (!has_room(loop))
+        set_doors(loop, false);
+    return true;
+}
+
+static void on_door(void *arg, short events)
+{
+    (void)events;
+    accept_one(arg);
+}
+
+static void on_pause_over(void *arg, short events)
+{
+    (void)events;
+    struct loop *loop = arg;
+    watch_set(loop->pause, 0, CLOCK_NEVER);
+    if (!loop->worker->quit && has_room(loop))
+        set_doors(loop, true);
+}
+
+/* ---- leaving ---- */
+
+/* The queue of this moment still gets served; then nobody is let in. */
+static void serve_queue(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->worker->listener_count; i++)
+        while (worker_accepts(loop->worker) && accept_one(&loop->doors[i]))
+            ;
+}
+
+/* Every connection learns that its next answer is the last, and idle ones
+ * have their last look: a request that has arrived is still answered. */
+static void tell_clients(struct loop *loop)
+{
+    struct client *client = LIST_FIRST(&loop->clients);
+    while (client) {
+        struct client *next = LIST_NEXT(client, link);
+        if (!client->away) {
+            conn_last(&client->conn);
+            if (conn_idle(&client->conn)) {
+                client->conn.ready = true;
+                client_step(client);
+            }
+        }
+        client = next;
+    }
+}
+
+static void on_notice(void *arg, short events)
+{
+    (void)events;
+    struct loop *loop = arg;
+    worker_notice(loop->worker);
+    if (loop->worker->control < 0) {
+        watch_free(loop->notices[0]);
+        loop->notices[0] = NULL;
+    }
+    if (!loop->worker->quit)
+        return;
+    if (loop->worker->quit == QUIT_STOP)
+        serve_queue(loop);
+    set_doors(loop, false);
+    tell_clients(loop);
+    if (loop->count == 0)
+        evloop_stop(loop->ev);
+}
+
+/* ---- life ---- */
+
+void loop_init(struct loop *loop)
+{
+    struct worker *w = loop->worker;
+    int fds[NOTICE_FDS];
+    loop->ev = evloop_new();
+    LIST_INIT(&loop->clients);
+    worker_notice_fds(w, fds);
+    for (int i = 0; i < NOTICE_FDS; i++) {
+        loop->notices[i] = watch_new(loop->ev, fds[i], on_notice, loop);
+        watch_set(loop->notices[i], POLLIN, CLOCK_NEVER);
+    }
+    loop->pause = watch_new(loop->ev, -1, on_pause_over, loop);
+    loop->doors = xcalloc(w->listener_count, sizeof *loop->doors);
+    for (size_t i = 0; i < w->listener_count; i++) {
+        struct door *door = &loop->doors[i];
+        door->listener = w->listeners[i];
+        door->loop = loop;
+        door->watch = watch_new(loop->ev, door->listener->fd, on_door, door);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    set_doors(loop, true);
+    evloop_run(loop->ev);
+}
+
+void loop_fini(struct loop *loop)
+{
+    for (int i = 0; i < NOTICE_FDS; i++)
+        watch_free(loop->notices[i]);
+    watch_free(loop->pause);
+    for (size_t i = 0; i < loop->worker->listener_count; i++)
+        watch_free(loop->doors[i].watch);
+    free(loop->doors);
+    evloop_free(loop->ev);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the models differ in: which calls run at the same time, and where
+ * clients wait. That calls overlap is shown by calls that need each other,
+ * never by the time they take.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+static struct server server;
+
+static void start(const char *more)
+{
+    char config[4400];
+    snprintf(config, sizeof config, "app(\"%s\") worker_processes(1) %s",
+             app_path("models.lua"), more);
+    server_start(&server, config);
+}
+
+static void stop(void)
+{
+    server_stop(&server);
+}
+
+TestSuite(models, .fini = stop, .timeout = 60);
+
+static bool has(const char *part)
+{
+    return strstr(model_under_test(), part) != NULL;
+}
+
+static int request(const char *path)
+{
+    char text[256];
+    int fd = dial(&server);
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    send_text(fd, text);
+    return fd;
+}
+
+Test(models, tells_the_app_what_it_is)
+{
+    char want[64];
+    start("");
+    snprintf(want, sizeof want, "%s %s", model_under_test(),
+             has("Thread") ? "true" : "false");
+    cr_assert_str_eq(get(&server, "/flags").body, want);
+}
+
+Test(models, calls_that_wait_overlap)
+{
+    if (!has("Thread") && !has("Coroutine"))
+        cr_skip("%s runs one call at a time", model_under_test());
+    start("pool_size(2)");
+    int a = request("/meet?a&b&wait");
+    int b = request("/meet?b&a&wait");
+    cr_assert_str_eq(read_answer(a).body, "met");
+    cr_assert_str_eq(read_answer(b).body, "met");
+}
+
+Test(models, threads_run_lua_at_the_same_time)
+{
+    if (!has("Thread"))
+        cr_skip("%s has no threads", model_under_test());
+    start("pool_size(2)");
+    int a = request("/meet?a&b&spin");
+    int b = request("/meet?b&a&spin");
+    cr_assert_str_eq(read_answer(a).body, "met");
+    cr_assert_str_eq(read_answer(b).body, "met");
+}
+
+Test(models, a_pool_of_one_serves_in_order)
+{
+    if (!has("Pool"))
+        cr_skip("%s has no pool", model_under_test());
+    start("pool_size(1)");
+    int a = request("/wait?a");
+    int b = request("/wait?b");
+    int c = request("/wait?c");
+    server_write(&server, "go", "");
+    cr_assert_str_eq(read_answer(a).body, "1");
+    close(a);
+    cr_assert_str_eq(read_answer(b).body, "2");
+    close(b);
+    cr_assert_str_eq(read_answer(c).body, "3");
+}
+
+Test(models, clients_beyond_the_limit_wait_their_turn)
+{
+    if (strcmp(model_under_test(), "Base") == 0 ||
+        strcmp(model_under_test(), "ThreadPool") == 0)
+        cr_skip("%s has no such limit", model_under_test());
+    start("worker_connections(2) keepalive_timeout(60)");
+    int a = request("/");
+    int b = request("/");
+    cr_assert_eq(read_answer(a).status, 200);
+    cr_assert_eq(read_answer(b).status, 200);
+    int c = request("/");
+    cr_assert(!answers_within(c, 200));
+    close(a);
+    cr_assert_eq(read_answer(c).status, 200);
+    close(b);
+}
+
+Test(models, a_borrowed_state_comes_back)
+{
+    if (!has("Spawn") || !has("Thread"))
+        cr_skip("%s borrows no states", model_under_test());
+    start("app_pool(1)");
+    for (int i = 0; i < 20; i++)
+        cr_assert_eq(get(&server, "/flags").status, 200);
+}
