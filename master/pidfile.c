@@ -4,6 +4,7 @@
  * removed only when it is ours.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static pid_t read_pid(const char *path)
     if (!f)
         return 0;
     long pid = 0;
-    if (fscanf(f, "%ld", &pid) != 1 || pid < 1)
+    if (fscanf(f, "%ld", &pid) != 1 || pid < 1 || pid > INT_MAX)
         pid = 0;
     fclose(f);
     return (pid_t)pid;

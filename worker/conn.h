@@ -39,6 +39,7 @@ struct conn {
     bool ready;        /* the model saw POLLIN, an error or a hang-up */
     uint8_t state;     /* enum conn_state */
     uint8_t then;      /* the state after CONN_SEND */
+    bool skipped;      /* an empty line before the head was */
     bool head_begun;   /* bytes of a request head have come */
     bool call_only;    /* set by models: a step ends when the call is over */
     bool last;         /* the next answer ends the connection */

@@ -42,6 +42,7 @@ static void begin_call(struct conn *c, struct exchange *x)
         .flush_at = flush_at(c),
     };
     x->mark = buf_len(&c->out);
+    x->sent = false; /* "100 Continue" and earlier answers do not count */
     x->call = call_new(c->app, &start);
 }
 
@@ -86,7 +87,7 @@ static enum turn answer_complete(struct conn *c, struct exchange *x)
     exchange_free(x);
     c->exchange = NULL;
     c->requests++;
-    c->head_begun = false;
+    c->skipped = c->head_begun = false;
     c->check = (struct head_check){0};
     bool more = buf_len(&c->in) > 0;
     c->pipelined = c->pipelined || more;

@@ -43,13 +43,17 @@ static int read_some(struct conn *c, size_t n)
 
 /* ---- head ---- */
 
-/* Takes an empty line off that some clients send between requests, and starts
+/* Takes one empty line off that some clients send between requests, and starts
  * the clock with a head's first byte. False: nothing has begun. */
 static bool begin_head(struct conn *c)
 {
     if (c->head_begun)
         return true;
-    buf_take(&c->in, head_skip_empty(buf_at(&c->in), buf_len(&c->in)));
+    if (!c->skipped) {
+        size_t empty = head_skip_empty(buf_at(&c->in), buf_len(&c->in));
+        buf_take(&c->in, empty);
+        c->skipped = empty > 0;
+    }
     size_t len = buf_len(&c->in);
     if (!len || (len == 1 && *buf_at(&c->in) == '\r'))
         return false;

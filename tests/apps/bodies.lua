@@ -2,15 +2,15 @@
 -- Bodies of every kind: /KIND, with ?status=N. What closes is counted, and
 -- /closed?KIND tells how often.
 local rainbows = require("rainbows")
+local shared = require("shared")
 
 local PIECE = ("0123456789abcdef"):rep(4096) -- 64 KiB
 local text = { ["content-type"] = "text/plain" }
 local kinds, others = {}, {}
-local closed = {}
 local handles = setmetatable({}, { __mode = "k" }) -- handle -> kind
 
 local function count(kind)
-    closed[kind] = (closed[kind] or 0) + 1
+    shared.count(kind)
     rainbows.log("info", "closed " .. kind)
 end
 
@@ -186,10 +186,8 @@ others["/sleepy"] = function()
 end
 
 -- Does not end before /wake.
-local awake = false
-
 others["/wake"] = function()
-    awake = true
+    shared.count("wake")
     return "woken"
 end
 
@@ -200,7 +198,7 @@ others["/until-woken"] = function()
         if n == 1 then
             return "asleep "
         end
-        while not awake do
+        while shared.counted("wake") == 0 do
             rainbows.sleep(0.01)
         end
         return n == 2 and "awake" or nil
@@ -271,7 +269,7 @@ end
 return function(env)
     local path, query = env.PATH_INFO, env.QUERY_STRING
     if path == "/closed" then
-        return 200, text, tostring(closed[query] or 0)
+        return 200, text, tostring(shared.counted(query))
     elseif path:find("^/length") then
         return claim_length(env)
     elseif others[path] then

@@ -38,6 +38,27 @@ paths["/error"] = function()
     error("on purpose")
 end
 
+paths["/stream"] = function()
+    local words = { "one ", "two" }
+    return 200, text, function() return table.remove(words, 1) end
+end
+
+paths["/headers"] = function()
+    return 200, {
+        ["content-type"] = "text/plain",
+        ["set-cookie"] = { "a=1", "b=2" },
+        ["X-Number"] = 42,
+        ["rack.private"] = "for middleware",
+        ["date"] = "never",
+        ["keep-alive"] = "dropped",
+        ["transfer-encoding"] = "gzip",
+    }, "hello\n"
+end
+
+paths["/bye"] = function()
+    return 200, { connection = "close" }, "bye\n"
+end
+
 return function(env)
     local handler = paths[env.PATH_INFO]
     if not handler then

@@ -66,7 +66,6 @@ static struct answer request(const char *method, const char *path)
     struct answer a =
         strcmp(method, "HEAD") == 0 ? read_head_answer(fd) : read_answer(fd);
     await_close(fd);
-    close(fd);
     return a;
 }
 

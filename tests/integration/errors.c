@@ -18,7 +18,9 @@ static int client;
 static void start(void)
 {
     server.errors_expected = true;
-    server_serve(&server, "errors.lua", "worker_processes(1)");
+    /* Few states, so that what it does to one shows in the next. */
+    server_serve(&server, "errors.lua",
+                 "worker_processes(1) pool_size(2) app_pool(2)");
     client = dial(&server);
 }
 

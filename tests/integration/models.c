@@ -103,7 +103,7 @@ Test(models, clients_beyond_the_limit_wait_their_turn)
     cr_assert_eq(read_answer(a).status, 200);
     cr_assert_eq(read_answer(b).status, 200);
     int c = request("/");
-    cr_assert(!answers_within(c, 200));
+    cr_assert(!readable_within(c, 200));
     close(a);
     cr_assert_eq(read_answer(c).status, 200);
     close(b);

@@ -58,7 +58,6 @@ static void assert_refusal(int fd, int status, struct bytes request)
     cr_assert_str_eq(field(&a, "connection"), "close");
     cr_assert(a.whole);
     await_close(fd);
-    close(fd);
 }
 
 /* The request and a hidden one behind it in one packet. */

@@ -47,12 +47,9 @@ char *read_all(int fd, size_t *length);
 /* Reads until the text has come; returns all that came. */
 char *read_until(int fd, const char *text);
 
-/* Has the server closed the connection (waits for it)? Further bytes are a
- * failure. */
+/* Waits until the server closes the connection, and closes it here, too.
+ * Further bytes are a failure. */
 void await_close(int fd);
-
-/* Does anything come within so many milliseconds? For what must not come. */
-bool answers_within(int fd, int ms);
 
 /* One request on a connection of its own: "GET /path" with a Host. */
 struct answer get(const struct server *s, const char *path);

@@ -5,6 +5,7 @@
 #include "master/slots.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"

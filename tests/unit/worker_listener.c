@@ -91,8 +91,8 @@ Test(listener, is_named_by_what_was_really_bound)
     static const char *const cases[][2] = {{"127.0.0.1:0", "127.0.0.1:%d"},
                                            {"0", "0.0.0.0:%d"},
                                            {":0", "0.0.0.0:%d"},
-                                           {"[::1]:0", "[::1]:%d"},
-                                           {"localhost:0", "127.0.0.1:%d"}};
+                                           {"*:0", "0.0.0.0:%d"},
+                                           {"[::1]:0", "[::1]:%d"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char want[64];
         struct err err;
@@ -103,8 +103,7 @@ Test(listener, is_named_by_what_was_really_bound)
         cr_assert_not_null(l, "%s", err.text);
         cr_expect_neq(l->address.port, 0);
         snprintf(want, sizeof want, cases[i][1], l->address.port);
-        if (strcmp(l->name, "[::1]") > 0)
-            cr_expect_str_eq(l->name, want);
+        cr_expect_str_eq(l->name, want);
         listener_close(l);
     }
 }
@@ -140,7 +139,6 @@ Test(listener, knows_its_address_in_other_words)
     char unix_path[80];
     snprintf(unix_path, sizeof unix_path, "unix:%s", path);
     is_same("127.0.0.1:0", "127.0.0.1:0", true);
-    is_same("127.0.0.1:0", "localhost:0", true);
     is_same("0.0.0.0:0", "0", true);
     is_same("0.0.0.0:0", "*:0", true);
     is_same(path, unix_path, true);
@@ -199,11 +197,9 @@ Test(listener, says_why_an_address_cannot_be_had)
     struct listen_spec taken = spec_of(first->name);
     struct listen_spec missing = spec_of("/nonexistent/sock");
     struct listen_spec foreign = spec_of("192.0.2.1:80");
-    struct listen_spec unknown = spec_of("no-such-host.invalid:80");
     refused(&taken, "Address already in use");
     refused(&missing, "No such file or directory");
     refused(&foreign, "Cannot assign requested address");
-    refused(&unknown, "cannot listen on no-such-host.invalid:80: ");
     listener_close(first);
 }
 
@@ -266,7 +262,6 @@ Test(listener, removes_its_own_file_only)
 {
     struct stat st;
     struct listener *mine = opened(path);
-    cr_assert_eq(rename(path, dir), -1);
     unlink(path);
     struct listener *other = opened(path);
     listener_unlink(mine);
