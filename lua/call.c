@@ -158,12 +158,27 @@ static void drop_input(struct call *call)
     call->input = LUA_NOREF;
 }
 
+/* A coroutine that died of an error is not used again: an interrupt's hook that
+ * raised it would have left it deaf to the next one. */
+static void keep_or_free(struct call *call, bool dead)
+{
+    struct app *app = call->app;
+    if (dead) {
+        luaL_unref(app->L, LUA_REGISTRYINDEX, call->ref);
+        free(call);
+        return;
+    }
+    call->next = app->spare;
+    app->spare = call;
+}
+
 void call_free(struct call *call)
 {
     if (!call)
         return;
     lua_State *co = call->co;
-    if (lua_status(co) != LUA_OK) {
+    int status = lua_status(co);
+    if (status != LUA_OK) {
         lua_resetthread(co);
         lua_settop(co, 0);
         lua_checkstack(co, STACK_RESERVE);
@@ -176,6 +191,5 @@ void call_free(struct call *call)
         close(call->file.fd);
     free(call->error);
     call->error = NULL;
-    call->next = call->app->spare;
-    call->app->spare = call;
+    keep_or_free(call, status != LUA_OK && status != LUA_YIELD);
 }
