@@ -57,9 +57,11 @@ bool authority_ok(struct span text)
 
 size_t authority_at(struct span target)
 {
-    if (target.len >= 7 && text_is((struct span){target.at, 7}, "http://"))
+    if (target.len >= 7 &&
+        span_is_nocase((struct span){target.at, 7}, "http://"))
         return 7;
-    if (target.len >= 8 && text_is((struct span){target.at, 8}, "https://"))
+    if (target.len >= 8 &&
+        span_is_nocase((struct span){target.at, 8}, "https://"))
         return 8;
     return 0;
 }

@@ -308,7 +308,7 @@ static int judge_coding(struct scan *s, struct span value)
     while (text_list_next(&value, &coding)) {
         if (chunked || !coding.len || text_run(coding, TEXT_TOKEN) < coding.len)
             return 400;
-        chunked = text_is(coding, "chunked");
+        chunked = span_is_nocase(coding, "chunked");
         others += !chunked;
     }
     if (!chunked)
@@ -319,7 +319,7 @@ static int judge_coding(struct scan *s, struct span value)
 /* RFC 9110 10.1.1: there is one expectation. HTTP/1.0 has none. */
 static int judge_expect(struct scan *s, struct span value)
 {
-    if (!(s->check->flags & FLAG_1_1) || text_is(value, "100-continue"))
+    if (!(s->check->flags & FLAG_1_1) || span_is_nocase(value, "100-continue"))
         return GO;
     return 417;
 }

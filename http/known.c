@@ -35,7 +35,7 @@ enum known known_field(struct span name)
     if (name.len > KNOWN_NAME_MAX || !(lengths >> name.len & 1))
         return KNOWN_NONE;
     for (int i = KNOWN_NONE + 1; i < KNOWN_COUNT; i++)
-        if (names[i].len == name.len && text_is(name, names[i].name))
+        if (names[i].len == name.len && span_is_nocase(name, names[i].name))
             return (enum known)i;
     return KNOWN_NONE;
 }

@@ -38,18 +38,6 @@
 
 const uint8_t text_class[256] = {ROW64(0), ROW64(64), ROW64(128), ROW64(192)};
 
-bool text_is(struct span s, const char *lower)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c | 0x20);
-        if (c != lower[i] || !c)
-            return false;
-    }
-    return !lower[s.len];
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -101,7 +89,7 @@ bool text_list_has(struct span list, const char *lower)
 {
     struct span element;
     while (text_list_next(&list, &element))
-        if (text_is(element, lower))
+        if (span_is_nocase(element, lower))
             return true;
     return false;
 }

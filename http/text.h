@@ -44,9 +44,6 @@ static inline size_t text_run(struct span s, uint8_t classes)
     return n;
 }
 
-/* Is s the text lower, which has no capitals, in any ASCII case? */
-bool text_is(struct span s, const char *lower);
-
 /* s without SP and HTAB at its ends. */
 struct span text_trim(struct span s);
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys that every env has, each with the function that makes its value.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include <lua.h>
+
+#include "lua/env_parts.h"
+#include "lua/input.h"
+#include "lua/state.h"
+
+static void push_method(lua_State *L, struct head *h)
+{
+    env_push_piece(L, h, h->rq.method);
+}
+
+static void push_empty(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushliteral(L, "");
+}
+
+static void push_path(lua_State *L, struct head *h)
+{
+    env_push_piece(L, h, h->rq.path);
+}
+
+static void push_query(lua_State *L, struct head *h)
+{
+    env_push_piece(L, h, h->rq.query);
+}
+
+static void push_uri(lua_State *L, struct head *h)
+{
+    env_push_piece(L, h, h->rq.target);
+}
+
+static void push_protocol(lua_State *L, struct head *h)
+{
+    lua_pushstring(L, h->rq.minor ? "HTTP/1.1" : "HTTP/1.0");
+}
+
+static void push_software(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushliteral(L, "rainbows/" RAINBOWS_VERSION);
+}
+
+static void push_client_ip(lua_State *L, struct head *h)
+{
+    char text[PEER_TEXT];
+    lua_pushstring(L, peer_ip(&h->client, text));
+}
+
+static void push_client_port(lua_State *L, struct head *h)
+{
+    if (h->client.port)
+        lua_pushfstring(L, "%d", (int)h->client.port);
+    else
+        lua_pushnil(L);
+}
+
+/* "example.com:81", "[::1]" -> where the host ends */
+static size_t host_length(struct span host)
+{
+    const char *end = host.at + host.len;
+    const char *p =
+        host.len && *host.at == '[' ? memchr(host.at, ']', host.len) : host.at;
+    const char *colon = p ? memchr(p, ':', (size_t)(end - p)) : NULL;
+    return colon ? (size_t)(colon - host.at) : host.len;
+}
+
+static void push_server_name(lua_State *L, struct head *h)
+{
+    struct span host = request_span(&h->rq, h->rq.host);
+    size_t n = host_length(host);
+    if (n)
+        lua_pushlstring(L, host.at, n);
+    else
+        lua_pushliteral(L, "localhost");
+}
+
+static void push_server_port(lua_State *L, struct head *h)
+{
+    struct span host = request_span(&h->rq, h->rq.host);
+    size_t n = host_length(host);
+    if (n + 1 < host.len)
+        lua_pushlstring(L, host.at + n + 1, host.len - n - 1);
+    else if (!host.len && h->server.port)
+        lua_pushfstring(L, "%d", (int)h->server.port);
+    else
+        lua_pushliteral(L, "80");
+}
+
+static void push_content_type(lua_State *L, struct head *h)
+{
+    env_push_field(L, h, "content-type");
+}
+
+static void push_content_length(lua_State *L, struct head *h)
+{
+    env_push_field(L, h, "content-length");
+}
+
+static void push_http_host(lua_State *L, struct head *h)
+{
+    if (h->rq.host.len)
+        env_push_piece(L, h, h->rq.host);
+    else
+        env_push_field(L, h, "host");
+}
+
+static void push_scheme(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushliteral(L, "http");
+}
+
+static void push_input(lua_State *L, struct head *h)
+{
+    (void)h;
+    input_push(L, NULL);
+}
+
+static void push_errors(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app_of(L)->errors);
+}
+
+static void push_logger(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app_of(L)->logger);
+}
+
+static void push_multithread(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushboolean(L, app_of(L)->identity.multithread);
+}
+
+static void push_true(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushboolean(L, 1);
+}
+
+static void push_false(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushboolean(L, 0);
+}
+
+static void push_model(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushstring(L, app_of(L)->identity.model);
+}
+
+static void push_worker(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushinteger(L, app_of(L)->identity.worker);
+}
+
+const struct env_key env_keys[ENV_KEY_COUNT] = {
+    [ENV_KEY_INPUT] = {"rack.input", push_input},
+    {"REQUEST_METHOD", push_method},
+    {"SCRIPT_NAME", push_empty},
+    {"PATH_INFO", push_path},
+    {"QUERY_STRING", push_query},
+    {"REQUEST_URI", push_uri},
+    {"SERVER_NAME", push_server_name},
+    {"SERVER_PORT", push_server_port},
+    {"SERVER_PROTOCOL", push_protocol},
+    {"SERVER_SOFTWARE", push_software},
+    {"REMOTE_ADDR", push_client_ip},
+    {"REMOTE_PORT", push_client_port},
+    {"CONTENT_TYPE", push_content_type},
+    {"CONTENT_LENGTH", push_content_length},
+    {"HTTP_HOST", push_http_host},
+    {"rack.url_scheme", push_scheme},
+    {"rack.errors", push_errors},
+    {"rack.logger", push_logger},
+    {"rack.multithread", push_multithread},
+    {"rack.multiprocess", push_true},
+    {"rack.run_once", push_false},
+    {"rack.hijack?", push_false},
+    {"rainbows.model", push_model},
+    {"rainbows.worker", push_worker},
+};
+
+static_assert(ENV_KEY_COUNT <= 64, "struct head's given has 64 bits");
