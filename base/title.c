@@ -16,6 +16,7 @@
 
 static char *area;
 static size_t room;
+static char **args; /* owned, for the life of the process */
 
 /* Copies a list of strings; *end moves behind those that lie there. */
 static char **copy_list(char *const *list, size_t n, char **end)
@@ -35,7 +36,7 @@ char **title_init(int argc, char **argv)
     while (environ[n])
         n++;
     char *end = argv[0];
-    char **args = copy_list(argv, (size_t)argc, &end);
+    args = copy_list(argv, (size_t)argc, &end);
     environ = copy_list(environ, n, &end);
     area = argv[0];
     room = (size_t)(end - area);

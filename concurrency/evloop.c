@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one door to libevent. A watch is a persistent event on a descriptor and
- * a timer of its own; libevent would set a persistent event's timeout anew at
- * each event, which is a heap operation per request that nobody needs.
+ * The one door to libevent. A watch is a persistent event on a descriptor.
+ * Deadlines are a heap of our own with one libevent timer for its top: an
+ * event each would cost an idle connection 128 bytes, and libevent would set a
+ * persistent event's timeout anew at each activation, which is a heap operation
+ * per request that nobody needs.
  */
 #include "concurrency/evloop.h"
 
@@ -16,25 +18,143 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+enum {
+    NOWHERE = UINT32_MAX
+};
+
 struct evloop {
     struct event_base *base; /* owned */
+    struct event timer;
+    int64_t due;         /* when timer fires; CLOCK_NEVER: it does not */
+    struct watch **heap; /* owned; of those that are armed, earliest first */
+    uint32_t count, room;
 };
 
 struct watch {
-    struct event io, timer;
+    struct event io;
+    struct evloop *loop; /* borrowed */
     watch_fn *fn;
     void *arg;        /* borrowed */
     int64_t deadline; /* what was asked for */
-    int64_t armed;    /* when the timer fires; CLOCK_NEVER: it does not */
+    int64_t armed;    /* its key in the heap, never later than deadline */
+    uint32_t place;   /* in the heap, or NOWHERE */
     short events;     /* what io is added for */
 };
+
+/* ---- the heap ---- */
+
+static void put(struct evloop *loop, uint32_t place, struct watch *w)
+{
+    loop->heap[place] = w;
+    w->place = place;
+}
+
+/* w, whose place is free, goes up to where it belongs. */
+static void sift_up(struct evloop *loop, uint32_t place, struct watch *w)
+{
+    while (place > 0) {
+        uint32_t parent = (place - 1) / 2;
+        if (loop->heap[parent]->armed <= w->armed)
+            break;
+        put(loop, place, loop->heap[parent]);
+        place = parent;
+    }
+    put(loop, place, w);
+}
+
+static void sift_down(struct evloop *loop, uint32_t place, struct watch *w)
+{
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= loop->count)
+            break;
+        if (child + 1 < loop->count &&
+            loop->heap[child + 1]->armed < loop->heap[child]->armed)
+            child++;
+        if (w->armed <= loop->heap[child]->armed)
+            break;
+        put(loop, place, loop->heap[child]);
+        place = child;
+    }
+    put(loop, place, w);
+}
+
+static void heap_add(struct watch *w, int64_t armed)
+{
+    struct evloop *loop = w->loop;
+    w->armed = armed;
+    if (w->place == NOWHERE) {
+        if (loop->count == loop->room) {
+            loop->room = loop->room ? 2 * loop->room : 64;
+            loop->heap =
+                xrealloc(loop->heap, loop->room * sizeof(struct watch *));
+        }
+        w->place = loop->count++;
+    }
+    sift_up(loop, w->place, w);
+}
+
+static void heap_remove(struct watch *w)
+{
+    struct evloop *loop = w->loop;
+    uint32_t place = w->place;
+    if (place == NOWHERE)
+        return;
+    w->place = NOWHERE;
+    w->armed = CLOCK_NEVER;
+    struct watch *last = loop->heap[--loop->count];
+    if (last == w)
+        return;
+    sift_down(loop, place, last);
+    sift_up(loop, last->place, last);
+}
+
+/* ---- the timer ---- */
+
+/* Sets the timer for the earliest, unless it fires before that anyway. */
+static void set_timer(struct evloop *loop)
+{
+    if (!loop->count || loop->heap[0]->armed >= loop->due)
+        return;
+    int64_t now = clock_now();
+    int64_t rest = loop->heap[0]->armed - now;
+    struct timeval tv = {.tv_sec = rest > 0 ? rest / CLOCK_SECOND : 0,
+                         .tv_usec = rest > 0 ? rest % CLOCK_SECOND : 0};
+    loop->due = loop->heap[0]->armed;
+    event_add(&loop->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct evloop *loop = arg;
+    int64_t now = clock_now();
+    loop->due = CLOCK_NEVER;
+    while (loop->count && loop->heap[0]->armed <= now) {
+        struct watch *w = loop->heap[0];
+        if (w->deadline <= now) {
+            heap_remove(w);
+            w->fn(w->arg, 0); /* may free w and others */
+        } else if (w->deadline == CLOCK_NEVER) {
+            heap_remove(w);
+        } else { /* it has moved away meanwhile */
+            w->armed = w->deadline;
+            sift_down(loop, 0, w);
+        }
+    }
+    set_timer(loop);
+}
+
+/* ---- the loop ---- */
 
 /* Without the cached time: a timer would be set from when the loop woke up,
  * fire that much too early, and wait a whole millisecond for the rest. */
 struct evloop *evloop_new(void)
 {
     struct event_config *config = event_config_new();
-    struct evloop *loop = xmalloc(sizeof *loop);
+    struct evloop *loop = xcalloc(1, sizeof *loop);
+    loop->due = CLOCK_NEVER;
     if (config)
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
                                           EVENT_BASE_FLAG_NO_CACHE_TIME);
@@ -44,12 +164,15 @@ struct evloop *evloop_new(void)
         _Exit(1);
     }
     event_config_free(config);
+    evtimer_assign(&loop->timer, loop->base, on_timer, loop);
     return loop;
 }
 
 void evloop_free(struct evloop *loop)
 {
+    event_del(&loop->timer);
     event_base_free(loop->base);
+    free(loop->heap);
     free(loop);
 }
 
@@ -63,29 +186,7 @@ void evloop_stop(struct evloop *loop)
     event_base_loopbreak(loop->base);
 }
 
-static void arm(struct watch *w, int64_t now)
-{
-    int64_t rest = w->deadline > now ? w->deadline - now : 0;
-    struct timeval tv = {.tv_sec = rest / CLOCK_SECOND,
-                         .tv_usec = rest % CLOCK_SECOND};
-    event_add(&w->timer, &tv);
-    w->armed = w->deadline;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct watch *w = arg;
-    int64_t now = clock_now();
-    w->armed = CLOCK_NEVER;
-    if (w->deadline == CLOCK_NEVER)
-        return;
-    if (now < w->deadline)
-        arm(w, now);
-    else
-        w->fn(w->arg, 0);
-}
+/* ---- watches ---- */
 
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
@@ -102,18 +203,19 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 struct watch *watch_new(struct evloop *loop, int fd, watch_fn *fn, void *arg)
 {
     struct watch *w = xmalloc(sizeof *w);
+    w->loop = loop;
     w->fn = fn;
     w->arg = arg;
     w->deadline = w->armed = CLOCK_NEVER;
+    w->place = NOWHERE;
     w->events = 0;
     event_assign(&w->io, loop->base, fd, EV_PERSIST, on_io, w);
-    evtimer_assign(&w->timer, loop->base, on_timer, w);
     return w;
 }
 
 static void set_events(struct watch *w, short events)
 {
-    struct event_base *base = event_get_base(&w->io);
+    struct event_base *base = w->loop->base;
     short what = EV_PERSIST;
     if (events & POLLIN)
         what |= EV_READ;
@@ -131,8 +233,10 @@ void watch_set(struct watch *w, short events, int64_t deadline)
     if (events != w->events)
         set_events(w, events);
     w->deadline = deadline;
-    if (deadline < w->armed)
-        arm(w, clock_now());
+    if (deadline >= w->armed)
+        return;
+    heap_add(w, deadline);
+    set_timer(w->loop);
 }
 
 void watch_free(struct watch *w)
@@ -140,6 +244,6 @@ void watch_free(struct watch *w)
     if (!w)
         return;
     event_del(&w->io);
-    event_del(&w->timer);
+    heap_remove(w);
     free(w);
 }
