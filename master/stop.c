@@ -33,6 +33,8 @@ static void stop_slot(struct master *m, struct slot *slot)
 {
     if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
         return;
+    if (slot->status >= 0)
+        read_status(m, slot); /* it may be ready, and serve, since just now */
     if (slot->state == SLOT_STARTING) { /* it has no clients */
         kill(slot->pid, SIGKILL);
         slot_set(slot, SLOT_KILLED);

@@ -70,14 +70,22 @@ static void plan_restart(struct master *m, const struct slot *slot)
                   (double)backoff(seat->failures) / CLOCK_SECOND);
 }
 
+/* It was told to leave and did, or was not ready yet when the server ended. */
+static bool left_well(const struct master *m, const struct slot *slot,
+                      int status)
+{
+    if (m->stop && slot->state == SLOT_KILLED && !slot->was_ready)
+        return true;
+    return slot->state == SLOT_LEAVING && WIFEXITED(status);
+}
+
 static void buried(struct master *m, struct slot *slot, int status)
 {
     char how[64];
     struct err err;
     describe(status, how);
-    bool expected = slot->state == SLOT_LEAVING && WIFEXITED(status);
-    log_msg(expected ? LOG_INFO : LOG_ERROR, "reaped worker=%d pid=%d %s",
-            slot->number, (int)slot->pid, how);
+    log_msg(left_well(m, slot, status) ? LOG_INFO : LOG_ERROR,
+            "reaped worker=%d pid=%d %s", slot->number, (int)slot->pid, how);
     struct hook_worker who = {.number = slot->number,
                               .pid = (int)slot->pid,
                               .generation = slot->generation,

@@ -171,6 +171,17 @@ Test(life, quit_serves_the_queue_and_closes_idle_connections)
     cr_assert(WIFEXITED(server_wait(&server)));
 }
 
+Test(life, a_worker_that_still_starts_is_no_error_at_the_end)
+{
+    server_start(&server, with("worker_processes(2) after_fork(function(w)\n"
+                               "while w.number == 1 do end end)"));
+    assert_serves("hello\n");
+    server_signal(&server, SIGQUIT);
+    int status = server_wait(&server);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    cr_assert(server_logged(&server, "signal=KILL"));
+}
+
 /* ---- starting fails ---- */
 
 static void assert_refuses(const char *config, const char *why)

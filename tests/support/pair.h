@@ -87,7 +87,8 @@ static inline void tear_down(void)
 
 /* ---- driving ---- */
 
-/* What a model does when the wait is over. */
+/* What a model does when the wait is over, and again when the next one is over
+ * already: the connection lets others have their turn. */
 static inline enum step step(void)
 {
     struct pollfd p = {.fd = s.conn.fd, .events = POLLIN};
@@ -95,9 +96,10 @@ static inline enum step step(void)
         s.conn.ready = true;
     for (;;) {
         enum step step = conn_step(&s.conn);
-        if (step != STEP_CALL)
+        if (step == STEP_CALL)
+            s.conn.app = s.app;
+        else if (step == STEP_OVER || s.conn.wait.deadline > clock_now())
             return step;
-        s.conn.app = s.app;
     }
 }
 

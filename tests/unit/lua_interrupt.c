@@ -9,13 +9,12 @@
 #include "tests/support/calls.h"
 #include "tests/support/logs.h"
 
-static struct app *app;
-static volatile sig_atomic_t alarms; /* for how many there is an interrupt */
+static struct app *volatile app;
 
 static void on_alarm(int signo)
 {
     (void)signo;
-    if (alarms-- > 0)
+    if (app)
         app_interrupt(app);
 }
 
@@ -25,14 +24,23 @@ static void handle_alarm(void)
     sigaction(SIGALRM, &act, NULL);
 }
 
-TestSuite(interrupt, .init = handle_alarm, .timeout = 20);
-
-/* The alarm goes off in a moment. */
-static void set_alarm(void)
+/* An alarm may still be on its way. */
+static void free_app(void)
 {
-    struct itimerval soon = {.it_value = {0, 10000}};
-    alarms = 1;
-    setitimer(ITIMER_REAL, &soon, NULL);
+    struct app *old = app;
+    app = NULL;
+    app_free(old);
+}
+
+TestSuite(interrupt, .init = handle_alarm, .fini = free_app, .timeout = 20);
+
+/* The alarm goes off every so often; 0: no more. The first may come before the
+ * call has begun. */
+static void set_alarm(int milliseconds)
+{
+    struct timeval often = {0, milliseconds * 1000};
+    struct itimerval timer = {often, often};
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 /* A call to that path is interrupted, and says so. */
@@ -42,8 +50,10 @@ static void is_interrupted(const char *path)
     char head[64];
     snprintf(head, sizeof head, "GET /%s HTTP/1.0\r\n\r\n", path);
     ask_begin(&a, app, head, NULL);
-    set_alarm();
-    cr_assert_eq(ask_run(&a), CALL_FAILED, "%s: %d", path, (int)a.status);
+    set_alarm(5);
+    ask_run(&a);
+    set_alarm(0);
+    cr_assert_eq(a.status, CALL_FAILED, "%s: %d", path, (int)a.status);
     const char *error = call_error(a.call);
     cr_expect_not_null(strstr(error, "interrupted: the app stayed here for "
                                      "more than timeout"),
@@ -84,7 +94,6 @@ Test(interrupt, ends_a_call_wherever_it_is_in_lua)
         is_interrupted(paths[i]);
         says_to(app, "GET /fine HTTP/1.0\r\n\r\n", NULL, "fine");
     }
-    app_free(app);
 }
 
 Test(interrupt, ends_the_next_call_as_well)
@@ -94,7 +103,6 @@ Test(interrupt, ends_the_next_call_as_well)
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < PATHS; i++)
             is_interrupted(paths[i]);
-    app_free(app);
 }
 
 Test(interrupt, is_nothing_when_no_call_runs)
@@ -102,7 +110,6 @@ Test(interrupt, is_nothing_when_no_call_runs)
     app = app_text(source);
     app_interrupt(app);
     says_to(app, "GET /fine HTTP/1.0\r\n\r\n", NULL, "fine");
-    app_free(app);
 }
 
 Test(interrupt, of_one_call_is_not_for_those_that_wait_beside_it)
@@ -120,16 +127,17 @@ Test(interrupt, of_one_call_is_not_for_those_that_wait_beside_it)
     cr_expect_eq(ask_step(&a), CALL_DONE);
     cr_expect_str_eq(ask_body(&a), "woke");
     ask_end(&a);
-    app_free(app);
 }
 
 static int stack[2];
+static volatile sig_atomic_t dumps;
 
 static void on_alarm_write(int signo)
 {
     (void)signo;
     app_write_stack(app, stack[1]);
-    app_interrupt(app);
+    if (++dumps >= 5)
+        app_interrupt(app);
 }
 
 Test(interrupt, stack_is_written_a_line_a_level)
@@ -147,7 +155,6 @@ Test(interrupt, stack_is_written_a_line_a_level)
     app_write_stack(app, stack[1]); /* nothing runs: nothing to write */
     is_interrupted("");
     cr_assert_gt(read(stack[0], text, sizeof text - 1), 0);
-    cr_expect_eq(strncmp(text, "    /tmp/app_", 13), 0, "%s", text);
-    cr_expect_not_null(strstr(strchr(text, '\n'), ":5\n"), "%s", text);
-    app_free(app);
+    cr_expect_eq(strncmp(text, "    ", 4), 0, "%s", text);
+    cr_expect_not_null(strstr(text, ":5\n"), "%s", text);
 }

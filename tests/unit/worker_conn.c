@@ -77,17 +77,24 @@ Test(conn, needs_an_app_only_for_the_call)
     cr_expect_null(s.conn.app);
 }
 
-Test(conn, answers_pipelined_requests_with_one_send)
+Test(conn, answers_pipelined_requests_in_order)
 {
-    talk(REQUEST("hello") REQUEST("pieces") REQUEST("hello"));
+    talk(REQUEST("hello") REQUEST("pieces") REQUEST("hello") "GET /hel");
     cr_expect_eq(times(OK), 3);
     cr_expect_eq(times("hello"), 2);
     cr_expect(ends("hello"));
-    talk(REQUEST("hello") REQUEST("hello") REQUEST("hello") "GET /hel");
-    cr_expect_eq(times("hello"), 3);
-    cr_expect_eq(s.messages, 1);
     talk("lo HTTP/1.1\r\n" HOST "\r\n");
     cr_expect_eq(times("hello"), 1);
+}
+
+/* If it takes no more than a millisecond; a busy machine gets more tries. */
+Test(conn, answers_pipelined_requests_with_one_send)
+{
+    for (int i = 0; i < 100 && s.messages != 1; i++) {
+        talk(REQUEST("hello") REQUEST("hello") REQUEST("hello"));
+        cr_expect_eq(times("hello"), 3);
+    }
+    cr_expect_eq(s.messages, 1);
 }
 
 Test(conn, sends_each_piece_of_an_iterator_by_itself)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Setups: one load of the config and all that comes with it, or nothing of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "base/err.h"
+#include "concurrency/models.h"
+#include "master/master.h"
+#include "worker/listener.h"
+#include "worker/model.h"
+
+static char dir[] = "/tmp/setup_XXXXXX";
+static char start[4096]; /* the working directory at first */
+static struct config_overrides nothing_else;
+static struct master master;
+static struct setup none;
+
+static void set_up(void)
+{
+    cr_assert_not_null(mkdtemp(dir));
+    cr_assert_not_null(getcwd(start, sizeof start));
+    master.overrides = &nothing_else;
+    master.find_model = model_find;
+}
+
+static void tear_down(void)
+{
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    cr_expect_eq(system(command), 0);
+}
+
+TestSuite(setup, .init = set_up, .fini = tear_down, .timeout = 20);
+
+/* A path below the test's directory. */
+static const char *below(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+/* Loads a config of this text, in which $ is the test's directory. */
+static int load(struct setup *setup, const char *text, struct setup *old,
+                struct err *err)
+{
+    char *path = strdup(below("config.lua"));
+    FILE *f = fopen(path, "w");
+    for (; *text; text++)
+        if (*text == '$')
+            fputs(dir, f);
+        else
+            fputc(*text, f);
+    fclose(f);
+    master.config_path = path;
+    int rc = setup_load(setup, &master, old, err);
+    free(path);
+    return rc;
+}
+
+static void loads(struct setup *setup, const char *text, struct setup *old)
+{
+    struct err err;
+    cr_assert_eq(load(setup, text, old, &err), 0, "%s", err.text);
+}
+
+static void refuses(const char *text, struct setup *old, const char *words)
+{
+    struct err err = {0};
+    struct setup setup;
+    cr_assert_eq(load(&setup, text, old, &err), -1, "%s", text);
+    cr_expect_not_null(strstr(err.text, words), "%s", err.text);
+}
+
+static bool exists(const char *name)
+{
+    struct stat st;
+    return stat(below(name), &st) == 0;
+}
+
+#define APP "app(function() return 200 end)\n"
+#define A   "listen('unix:$/a')\n"
+#define B   "listen('unix:$/b')\n"
+#define C   "listen('unix:$/c')\n"
+
+Test(setup, has_all_that_the_config_asks_for)
+{
+    struct setup setup;
+    loads(&setup, APP A "listen('127.0.0.1:0') use('Reactor')", &none);
+    cr_expect_str_eq(setup.model->name, "Reactor");
+    cr_assert_eq(setup.listener_count, 2);
+    cr_expect_str_eq(setup.listeners[0]->path, below("a"));
+    cr_expect_neq(setup.listeners[1]->address.port, 0);
+    cr_expect_null(setup.preloaded);
+    setup_free(&setup);
+    cr_expect_not(exists("a"));
+}
+
+Test(setup, takes_the_listeners_over_that_are_still_wanted)
+{
+    struct setup old, new;
+    loads(&old, APP A B, &none);
+    struct listener *b = old.listeners[1];
+    loads(&new, APP B C, &old);
+    cr_expect_eq(new.listeners[0], b);
+    cr_expect_null(old.listeners[1]);
+    setup_free(&old);
+    cr_expect(!exists("a") && exists("b") && exists("c"));
+    setup_free(&new);
+    cr_expect(!exists("b") && !exists("c"));
+}
+
+Test(setup, that_fails_gives_back_what_it_took)
+{
+    struct setup old;
+    loads(&old, APP A B, &none);
+    refuses(APP B C "listen('/nonexistent/sock', {tries = 0})", &old,
+            "cannot listen on /nonexistent/sock");
+    cr_assert(old.listeners[0] && old.listeners[1]);
+    cr_expect_neq(old.listeners[0], old.listeners[1]);
+    cr_expect(exists("a") && exists("b") && !exists("c"));
+    setup_free(&old);
+    cr_expect(!exists("a") && !exists("b"));
+}
+
+Test(setup, that_fails_early_touches_nothing)
+{
+    static const char *const cases[][2] = {
+        {"app(", "config.lua:1: "},
+        {APP A "use('Reactr')", "config.lua:3: use: \"Reactr\": no such model"},
+        {APP A "working_directory('$/x')", "working_directory: cannot enter "},
+        {"app('$/x.lua')" A "preload_app(true)", "x.lua"},
+        {APP A "preload_app(true) error('x')", "config.lua:3: x"},
+    };
+    struct setup old;
+    loads(&old, APP A, &none);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        refuses(cases[i][0], &old, cases[i][1]);
+        cr_expect_not_null(old.listeners[0]);
+        cr_expect(exists("a"));
+    }
+    setup_free(&old);
+}
+
+Test(setup, that_fails_stays_in_the_directory_it_was_in)
+{
+    char now[4096];
+    refuses(APP "working_directory('$')\n"
+                "listen('/nonexistent/sock', {tries = 0})",
+            &none, "cannot listen on");
+    cr_expect_str_eq(getcwd(now, sizeof now), start);
+    refuses("app('nothing.lua') working_directory('$') preload_app(true)",
+            &none, "nothing.lua");
+    cr_expect_str_eq(getcwd(now, sizeof now), start);
+}
+
+Test(setup, enters_the_working_directory)
+{
+    char now[4096];
+    struct setup setup;
+    loads(&setup, APP A "working_directory('$')", &none);
+    cr_expect_str_eq(getcwd(now, sizeof now), dir);
+    setup_free(&setup);
+}
+
+Test(setup, loads_the_app_when_it_is_to_be_preloaded)
+{
+    struct setup setup;
+    loads(&setup, APP A "preload_app(true)", &none);
+    cr_expect_not_null(setup.preloaded);
+    setup_free(&setup);
+    cr_expect_null(setup.preloaded);
+    setup_free(&setup);
+}
+
+Test(setup, check_loads_the_app_and_binds_nothing)
+{
+    struct err err = {0};
+    struct setup setup;
+    loads(&setup, APP A, &none);
+    cr_expect_eq(setup_check(&master, &err), -1, "there is no such file");
+    setup_free(&setup);
+    static const char *const texts[] = {APP A, "app(5)" A, "app({})" A};
+    for (int i = 0; i < 3; i++) {
+        load(&setup, APP A, &none, &err);
+        setup_free(&setup);
+        FILE *f = fopen(below("check.lua"), "w");
+        fprintf(f, "listen('unix:%s/z')\n%.*s", dir,
+                (int)strcspn(texts[i], "\n"), texts[i]);
+        fclose(f);
+        master.config_path = below("check.lua");
+        cr_expect_eq(setup_check(&master, &err), i == 0 ? 0 : -1, "%d", i);
+        cr_expect_not(exists("z"));
+    }
+}
