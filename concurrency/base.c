@@ -8,7 +8,7 @@
 
 static int base_run(struct worker *w)
 {
-    struct blocking b = {.worker = w, .app = w->apps[0], .stop = -1};
+    struct blocking b = {.worker = w, .app = w->apps[0]};
     blocking_init(&b, true);
     blocking_run(&b);
     blocking_fini(&b);

@@ -9,8 +9,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/wait.h"
 #include "concurrency/app_pool.h"
@@ -39,22 +43,25 @@ static bool accept_one(struct blocking *b, struct conn *into)
     return false;
 }
 
-/* The main thread hears what the master says; another thread is only told
- * that the worker leaves, which it needs not hear twice. */
+/* The main thread hears what the master says; another thread is told when the
+ * worker leaves and when it stops, and needs to hear neither twice. */
 static void take_notices(struct blocking *b)
 {
     bool came = false;
-    for (size_t i = 0; i < b->listeners; i++)
+    for (size_t i = 0; i < NOTICE_FDS; i++) {
         came = came || b->fds[i].revents;
+        if (b->crew && b->fds[i].revents)
+            b->fds[i].fd = -1;
+    }
     if (!came)
         return;
-    int fds[NOTICE_FDS] = {-1, -1};
-    if (b->stop < 0) {
+    if (!b->crew) {
+        int fds[NOTICE_FDS];
         worker_notice(b->worker);
         worker_notice_fds(b->worker, fds);
+        for (size_t i = 0; i < NOTICE_FDS; i++)
+            b->fds[i].fd = fds[i];
     }
-    for (size_t i = 0; i < b->listeners; i++)
-        b->fds[i].fd = fds[i];
     if (b->worker->quit)
         conn_last(&b->conn);
 }
@@ -75,10 +82,32 @@ static bool somebody_knocks(const struct blocking *b)
     return false;
 }
 
-static bool may_take_another(const struct blocking *b)
+static bool accepts(const struct blocking *b)
 {
     return b->next.fd < 0 && b->client > b->listeners &&
-           worker_accepts(b->worker) && !(b->crew && b->crew->free);
+           worker_accepts(b->worker);
+}
+
+static bool somebody_is_free(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    bool free = crew->free > 0;
+    pthread_mutex_unlock(&crew->lock);
+    return free;
+}
+
+/* Fills the poll set. Who may be displaced watches the listeners, or, as long
+ * as another thread is free to take a newcomer, whether one still is. */
+static bool watch(struct blocking *b, bool spare)
+{
+    const struct conn *c = &b->conn;
+    bool leave_it = spare && b->crew && somebody_is_free(b->crew);
+    watch_listeners(b, spare && !leave_it);
+    b->fds[NOTICE_FDS] = (struct pollfd){
+        .fd = leave_it ? b->crew->none_free : -1, .events = POLLIN};
+    b->fds[b->client] =
+        (struct pollfd){.fd = c->wait.fd, .events = c->wait.events};
+    return spare && !leave_it;
 }
 
 /* Waits for what the connection asks. False: a newcomer has taken its
@@ -86,14 +115,11 @@ static bool may_take_another(const struct blocking *b)
 static bool wait_for_client(struct blocking *b)
 {
     struct conn *c = &b->conn;
-    if (conn_lingers(c) && b->next.fd >= 0)
-        return false;
     int64_t now = clock_now();
     int64_t spare = conn_spare_from(c);
-    bool watch = spare <= now && may_take_another(b);
-    watch_listeners(b, watch);
-    b->fds[b->client] =
-        (struct pollfd){.fd = c->wait.fd, .events = c->wait.events};
+    if (conn_lingers(c) && spare <= now && b->next.fd >= 0)
+        return false;
+    bool watches = watch(b, spare <= now && accepts(b));
     int64_t until = c->wait.deadline;
     if (spare > now && spare < until)
         until = spare;
@@ -101,7 +127,7 @@ static bool wait_for_client(struct blocking *b)
         return true;
     c->ready = c->ready || (b->fds[b->client].revents & ~POLLOUT);
     take_notices(b);
-    if (!watch || !somebody_knocks(b) || !accept_one(b, &b->next))
+    if (!watches || !somebody_knocks(b) || !accept_one(b, &b->next))
         return true;
     conn_last(c);
     return c->ready;
@@ -150,10 +176,26 @@ static bool wait_for_newcomer(struct blocking *b)
         if (b->worker->quit)
             return false;
         watch_listeners(b, true);
+        b->fds[NOTICE_FDS].fd = -1;
         if (poll(b->fds, b->client, -1) > 0)
             take_notices(b);
     }
     return false;
+}
+
+/* The eventfd follows the count, so that threads with idle clients learn when
+ * they have to look after newcomers. */
+static void count_free(struct crew *crew, int change)
+{
+    eventfd_t ignored;
+    pthread_mutex_lock(&crew->lock);
+    bool had = crew->free > 0;
+    crew->free += change;
+    if (!had && crew->free > 0)
+        eventfd_read(crew->none_free, &ignored);
+    else if (had && crew->free == 0)
+        eventfd_write(crew->none_free, 1);
+    pthread_mutex_unlock(&crew->lock);
 }
 
 static bool next_client(struct blocking *b)
@@ -165,11 +207,11 @@ static bool next_client(struct blocking *b)
     }
     if (!b->crew)
         return wait_for_newcomer(b);
-    b->crew->free++;
+    count_free(b->crew, 1);
     pthread_mutex_lock(&b->crew->turn);
     bool came = wait_for_newcomer(b);
-    b->crew->free--;
     pthread_mutex_unlock(&b->crew->turn);
+    count_free(b->crew, -1);
     return came;
 }
 
@@ -181,23 +223,57 @@ void blocking_run(struct blocking *b)
 
 /* ---- setting up ---- */
 
-static void fill_notices(const struct blocking *b, struct pollfd *fds)
+static int new_eventfd(unsigned value)
 {
-    int notices[NOTICE_FDS] = {b->stop, -1};
-    if (b->stop < 0)
-        worker_notice_fds(b->worker, notices);
-    for (size_t i = 0; i < NOTICE_FDS; i++)
-        fds[i] = (struct pollfd){.fd = notices[i], .events = POLLIN};
+    int fd = eventfd(value, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd >= 0)
+        return fd;
+    log_error("cannot make an eventfd");
+    _Exit(1);
+}
+
+void crew_init(struct crew *crew)
+{
+    pthread_mutex_init(&crew->turn, NULL);
+    pthread_mutex_init(&crew->lock, NULL);
+    crew->free = 0;
+    crew->none_free = new_eventfd(1);
+    crew->leave[0] = new_eventfd(0);
+    crew->leave[1] = new_eventfd(0);
+}
+
+void crew_fini(struct crew *crew)
+{
+    fd_close(&crew->none_free);
+    fd_close(&crew->leave[0]);
+    fd_close(&crew->leave[1]);
+    pthread_mutex_destroy(&crew->lock);
+    pthread_mutex_destroy(&crew->turn);
+}
+
+void crew_tell(struct crew *crew, const struct worker *worker)
+{
+    if (worker->quit)
+        eventfd_write(crew->leave[0], 1);
+    if (worker->quit == QUIT_STOP)
+        eventfd_write(crew->leave[1], 1);
 }
 
 void blocking_init(struct blocking *b, bool listens)
 {
     const struct worker *w = b->worker;
     size_t listeners = listens ? w->listener_count : 0;
-    b->listeners = NOTICE_FDS;
-    b->client = NOTICE_FDS + listeners;
+    int notices[NOTICE_FDS];
+    b->listeners = NOTICE_FDS + 1;
+    b->client = b->listeners + listeners;
     b->fds = xcalloc(b->client + 1, sizeof *b->fds);
-    fill_notices(b, b->fds);
+    if (b->crew)
+        memcpy(notices, b->crew->leave, sizeof notices);
+    else
+        worker_notice_fds(w, notices);
+    for (size_t i = 0; i < NOTICE_FDS; i++)
+        b->fds[i] = (struct pollfd){.fd = notices[i], .events = POLLIN};
+    b->fds[NOTICE_FDS].fd = -1;
     for (size_t i = 0; i < listeners; i++)
         b->fds[b->listeners + i].fd = w->listeners[i]->fd;
     b->lent = NULL;
@@ -208,15 +284,4 @@ void blocking_init(struct blocking *b, bool listens)
 void blocking_fini(struct blocking *b)
 {
     free(b->fds);
-}
-
-void blocking_wait_for_quit(struct worker *w)
-{
-    struct blocking b = {.worker = w, .stop = -1};
-    struct pollfd fds[NOTICE_FDS];
-    while (!w->quit) {
-        fill_notices(&b, fds);
-        if (poll(fds, NOTICE_FDS, -1) > 0)
-            worker_notice(w);
-    }
 }

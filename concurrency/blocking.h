@@ -13,12 +13,24 @@ struct app;
 struct app_pool;
 struct worker;
 
-/* Threads that accept from the same listeners: one at a time waits there, so
- * that a connection wakes one thread. */
+/*
+ * The threads of a worker that serve one client each. Those that also accept
+ * take turns: one at a time waits at the listeners, so that a connection wakes
+ * one thread.
+ */
 struct crew {
     pthread_mutex_t turn;
-    _Atomic int free; /* threads that wait for a client */
+    pthread_mutex_t lock; /* guards the next two */
+    int free;             /* threads that wait for a client */
+    int none_free;        /* eventfd, readable while free is 0 */
+    int leave[2]; /* eventfds: the worker leaves; it stops (QUIT_STOP) */
 };
+
+void crew_init(struct crew *crew);
+void crew_fini(struct crew *crew);
+
+/* Tells the threads what the worker is about to do. */
+void crew_tell(struct crew *crew, const struct worker *worker);
 
 /*
  * One thread that serves one client at a time, blocking. Base is one of them
@@ -26,13 +38,13 @@ struct crew {
  * client. While the client is idle, a newcomer may take its place.
  */
 struct blocking {
-    struct worker *worker; /* borrowed, like the next four */
+    struct worker *worker; /* borrowed, like the next three */
     struct app *app;       /* calls run here; or, when NULL, in a state of */
     struct app_pool *pool;
-    struct crew *crew; /* NULL: no other thread accepts */
-    int stop; /* readable when the worker leaves; -1: this is the main thread,
-                 which takes the worker's notices itself */
-    struct pollfd *fds; /* owned: notices, listeners, the client */
+    struct crew *crew;  /* NULL: this is the main thread, which takes the
+                           worker's notices itself */
+    struct pollfd *fds; /* owned: notices, the crew's none_free, listeners,
+                           the client */
     size_t listeners;   /* place of the first */
     size_t client;      /* place of the client */
     struct app *lent;   /* out of the pool */
@@ -40,7 +52,7 @@ struct blocking {
     struct conn next;   /* one that was accepted meanwhile; fd -1: none */
 };
 
-/* The fields down to stop have been filled. listens: it accepts clients. */
+/* The fields down to crew have been filled. listens: it accepts clients. */
 void blocking_init(struct blocking *b, bool listens);
 void blocking_fini(struct blocking *b);
 
@@ -49,8 +61,5 @@ void blocking_run(struct blocking *b);
 
 /* Serves b->conn to its end. */
 void blocking_serve(struct blocking *b);
-
-/* Waits in the main thread until the worker leaves, while others serve. */
-void blocking_wait_for_quit(struct worker *worker);
 
 #endif

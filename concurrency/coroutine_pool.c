@@ -54,7 +54,7 @@ static const char *const unused[] = {"app_pool", NULL};
 
 const struct model model_coroutine_pool = {
     .name = "CoroutinePool",
-    .flags = MODEL_YIELDS,
+    .flags = MODEL_YIELDS | MODEL_QUEUES,
     .summary = "the same, at most pool_size calls at once",
     .unused = unused,
     .run = coroutine_pool_run,

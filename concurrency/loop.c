@@ -156,7 +156,8 @@ static void on_pause_over(void *arg, short events)
 
 /* ---- leaving ---- */
 
-/* The queue of this moment still gets served; then nobody is let in. */
+/* Where it has to be, the queue of this moment still gets served; then nobody
+ * is let in. */
 static void serve_queue(struct loop *loop)
 {
     for (size_t i = 0; i < loop->worker->listener_count; i++)
@@ -164,8 +165,9 @@ static void serve_queue(struct loop *loop)
             ;
 }
 
-/* Every connection learns that its next answer is the last, and idle ones
- * have their last look: a request that has arrived is still answered. */
+/* Every connection learns that its next answer is the last, and those in which
+ * nothing has begun have their last look: a request that has arrived is still
+ * answered. */
 static void tell_clients(struct loop *loop)
 {
     struct client *client = LIST_FIRST(&loop->clients);
@@ -173,7 +175,7 @@ static void tell_clients(struct loop *loop)
         struct client *next = LIST_NEXT(client, link);
         if (!client->away) {
             conn_last(&client->conn);
-            if (conn_idle(&client->conn)) {
+            if (conn_spare_from(&client->conn) != CLOCK_NEVER) {
                 client->conn.ready = true;
                 client_step(client);
             }
@@ -193,8 +195,7 @@ static void on_notice(void *arg, short events)
     }
     if (!loop->worker->quit)
         return;
-    if (loop->worker->quit == QUIT_STOP)
-        serve_queue(loop);
+    serve_queue(loop);
     set_doors(loop, false);
     tell_clients(loop);
     if (loop->count == 0)

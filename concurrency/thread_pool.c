@@ -20,6 +20,7 @@
 struct member {
     pthread_t id;
     size_t number;
+    int ended; /* eventfd that counts those that have */
     struct blocking b;
 };
 
@@ -31,6 +32,7 @@ static void *member_run(void *arg)
     blocking_run(&member->b);
     blocking_fini(&member->b);
     conn_trim();
+    eventfd_write(member->ended, 1);
     return NULL;
 }
 
@@ -53,23 +55,47 @@ static size_t states(const struct config *config)
     return (size_t)config->pool_size;
 }
 
+/* The main thread: hears what the master says and passes it on, until all n
+ * threads have ended. */
+static void listen_to_master(struct worker *w, struct crew *crew, int ended,
+                             size_t n)
+{
+    eventfd_t count;
+    while (n) {
+        int notices[NOTICE_FDS];
+        struct pollfd fds[NOTICE_FDS + 1];
+        worker_notice_fds(w, notices);
+        for (size_t i = 0; i < NOTICE_FDS; i++)
+            fds[i] = (struct pollfd){.fd = notices[i], .events = POLLIN};
+        fds[NOTICE_FDS] = (struct pollfd){.fd = ended, .events = POLLIN};
+        if (poll(fds, NOTICE_FDS + 1, -1) <= 0)
+            continue;
+        worker_notice(w);
+        crew_tell(crew, w);
+        if (eventfd_read(ended, &count) == 0)
+            n -= count;
+    }
+}
+
 static int thread_pool_run(struct worker *w)
 {
     size_t n = w->app_count;
-    struct crew crew = {.turn = PTHREAD_MUTEX_INITIALIZER};
-    int stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct crew crew;
+    crew_init(&crew);
+    int ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct member *members = xcalloc(n, sizeof *members);
-    for (size_t i = 0; i < n; i++)
-        members[i].b = (struct blocking){
-            .worker = w, .app = w->apps[i], .crew = &crew, .stop = stop};
+    for (size_t i = 0; i < n; i++) {
+        members[i].ended = ended;
+        members[i].b =
+            (struct blocking){.worker = w, .app = w->apps[i], .crew = &crew};
+    }
     n = start_members(members, n);
-    if (n)
-        blocking_wait_for_quit(w);
-    eventfd_write(stop, 1);
+    listen_to_master(w, &crew, ended, n);
     for (size_t i = 0; i < n; i++)
         pthread_join(members[i].id, NULL);
     free(members);
-    fd_close(&stop);
+    fd_close(&ended);
+    crew_fini(&crew);
     return n ? WORKER_DONE : WORKER_BOOT_FAILED;
 }
 

@@ -4,12 +4,11 @@
  * are borrowed for each call from a pool of app_pool states.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/wait.h"
@@ -26,8 +25,9 @@ struct spawner {
     struct worker *worker;
     struct app_pool *pool;
     struct queue done; /* of clients whose threads are over */
-    int stop;
+    struct crew crew;
     int count;          /* of clients */
+    int limit;          /* of them; worker_connections until the end */
     struct pollfd *fds; /* notices, done, listeners */
 };
 
@@ -71,7 +71,7 @@ static void spawn(struct spawner *s, const struct listener *listener, int fd,
     struct client *client = xcalloc(1, sizeof *client);
     client->spawner = s;
     client->b = (struct blocking){
-        .worker = s->worker, .pool = s->pool, .stop = s->stop};
+        .worker = s->worker, .pool = s->pool, .crew = &s->crew};
     blocking_init(&client->b, false);
     conn_init(&client->b.conn, s->worker, listener, fd, peer);
     s->count++;
@@ -87,7 +87,7 @@ static void spawn(struct spawner *s, const struct listener *listener, int fd,
 
 static bool has_room(const struct spawner *s)
 {
-    return s->count < s->worker->config->worker_connections;
+    return s->count < s->limit;
 }
 
 /* One from each listener. False: nobody was there. */
@@ -137,11 +137,13 @@ static void serve(struct spawner *s)
             accept_some(s);
         wait_for_news(s, has_room(s));
     }
+    s->limit = INT_MAX; /* for who waits in the queue, and for a second */
     while (worker_accepts(s->worker) && accept_some(s))
         ;
-    eventfd_write(s->stop, 1);
-    while (s->count)
+    while (s->count) {
+        crew_tell(&s->crew, s->worker);
         wait_for_news(s, false);
+    }
 }
 
 static size_t states(const struct config *config)
@@ -154,14 +156,15 @@ static int thread_spawn_run(struct worker *w)
 {
     struct spawner s = {.worker = w,
                         .pool = app_pool_new(w),
-                        .stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+                        .limit = w->config->worker_connections};
+    crew_init(&s.crew);
     queue_init(&s.done);
     s.fds = xcalloc(LISTENERS + w->listener_count, sizeof *s.fds);
     serve(&s);
     free(s.fds);
     queue_fini(&s.done);
     app_pool_free(s.pool);
-    fd_close(&s.stop);
+    crew_fini(&s.crew);
     return WORKER_DONE;
 }
 
@@ -169,7 +172,7 @@ static const char *const unused[] = {"pool_size", NULL};
 
 const struct model model_thread_spawn = {
     .name = "ThreadSpawn",
-    .flags = MODEL_THREADS,
+    .flags = MODEL_THREADS | MODEL_QUEUES,
     .summary = "a thread for each client, app_pool Lua states",
     .unused = unused,
     .states = states,

@@ -30,7 +30,7 @@
 /* clang-format off */
 const struct directive directives[] = {
     {"worker_processes", "1", "how many workers; \"auto\": one per CPU",
-     &kind_workers, FIELD(worker_processes), 1, 1024,
+     &kind_workers, FIELD(worker_processes), 1, 512,
      .group = "The app and its workers"},
     {"listen", "\"0.0.0.0:8080\"", "where clients connect; may be repeated",
      &kind_listen, FIELD(listens), 1},

@@ -74,7 +74,7 @@ struct call *call_new(struct app *app, const struct call_start *start)
         call = call_make(app);
     call->start = *start;
     call->head = NULL;
-    call->answered = false;
+    call->started = call->answered = false;
     call->file = (struct call_file){.fd = -1};
     call->at = 0;
     call->item = 0;
@@ -109,11 +109,21 @@ static enum call_status fail(struct call *call)
     return CALL_FAILED;
 }
 
+static enum call_status fail_with(struct call *call, const char *why)
+{
+    lua_pushstring(call->co, why);
+    return fail(call);
+}
+
 enum call_status call_step(struct call *call, struct wait *wait)
 {
     struct app *app = call->app;
     lua_State *co = call->co;
-    int args = lua_status(co) == LUA_OK ? 1 : 0;
+    if (call->started && lua_status(co) != LUA_YIELD)
+        return fail_with(call, "the app has closed or resumed the coroutine "
+                               "of a call that waits");
+    int args = call->started ? 0 : 1;
+    call->started = true;
     int n;
     app->running = call;
     app->co = co;
@@ -131,9 +141,8 @@ enum call_status call_step(struct call *call, struct wait *wait)
         return call->why;
     }
     lua_pop(co, n);
-    lua_pushliteral(co, "coroutine.yield outside of a coroutine of the app's "
-                        "own");
-    return fail(call);
+    return fail_with(call, "coroutine.yield outside of a coroutine of the "
+                           "app's own");
 }
 
 struct call_file call_file(struct call *call)

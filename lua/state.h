@@ -28,6 +28,7 @@ struct call {
     struct call *next; /* in the app's free list */
     struct call_start start;
     const void *head;     /* on the coroutine's stack; see env.h */
+    bool started;         /* its coroutine runs, or ran */
     bool answered;        /* the triple was returned: the body is being sent */
     enum call_status why; /* of the last tagged yield */
     struct wait wait;     /* for CALL_WAITS */

@@ -40,13 +40,6 @@ static void announce(const struct master *m)
     setup_announce(&m->setup);
 }
 
-/* A reload must find the config again from another working directory. */
-static void keep_config_path(struct master *m)
-{
-    if (m->config_absolute && m->setup.config->working_directory)
-        m->config_path = m->config_absolute;
-}
-
 static int start(struct master *m, struct err *err)
 {
     struct setup nothing = {0};

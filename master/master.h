@@ -44,8 +44,9 @@ struct master {
     const struct config_overrides *overrides; /* borrowed */
     const struct model *(*find_model)(const char *name, struct err *err);
     struct setup setup;
-    int generation; /* of the code, from 1 */
-    int workers;    /* how many are wanted */
+    int generation;    /* of the code, from 1 */
+    int sockets_since; /* older generations have sockets that nobody else has */
+    int workers;       /* how many are wanted */
     struct slots slots;
     int signals;  /* readable when a signal came */
     bool started; /* a worker was ready once */
@@ -75,6 +76,8 @@ int setup_load(struct setup *setup, const struct master *m, struct setup *old,
                struct err *err);
 /* Logs where it listens, and what of the config the model does not use. */
 void setup_announce(const struct setup *setup);
+/* Has somebody else taken over all of its sockets? */
+bool setup_sockets_live_on(const struct setup *setup);
 /* Frees what no other setup took over. */
 void setup_free(struct setup *setup);
 /* Loads config, model and app without binding anything. */
@@ -85,6 +88,9 @@ bool spawn_worker(struct master *m, int number);
 
 /* reload.c: HUP. */
 void reload(struct master *m);
+/* After a setup was loaded: makes sure that a reload finds the config again
+ * from another working directory. */
+void keep_config_path(struct master *m);
 
 /* signals.c */
 int signals_open(struct err *err);

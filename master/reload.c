@@ -27,6 +27,12 @@ static void move_pidfile(const char *from, const char *to)
     pidfile_remove(from);
 }
 
+void keep_config_path(struct master *m)
+{
+    if (m->config_absolute && m->setup.config->working_directory)
+        m->config_path = m->config_absolute;
+}
+
 void reload(struct master *m)
 {
     struct err err;
@@ -39,6 +45,9 @@ void reload(struct master *m)
     struct setup old = m->setup;
     m->setup = setup;
     m->generation++;
+    if (!setup_sockets_live_on(&old))
+        m->sockets_since = m->generation;
+    keep_config_path(m);
     if (setup.config->worker_processes != old.config->worker_processes)
         m->workers = setup.config->worker_processes;
     log_set_level((enum log_level)setup.config->log_level);

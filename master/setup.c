@@ -4,10 +4,12 @@
  * the listeners, and the app when it is preloaded. All or nothing: a step that
  * fails leaves the running setup as it was.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lua/app.h"
@@ -85,10 +87,12 @@ static int open_listeners(struct setup *s, struct setup *old, struct err *err)
     s->listeners = xcalloc(n, sizeof(struct listener *));
     s->listener_count = n;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        const struct listen_spec *spec = &s->config->listens[i];
-        inherited[i] = inherit(old, spec);
+        struct listen_spec spec = s->config->listens[i];
+        if (old->config) /* a master that waits here hears nobody */
+            spec.tries = 0;
+        inherited[i] = inherit(old, &spec);
         s->listeners[i] =
-            inherited[i] ? inherited[i] : listener_open(spec, err);
+            inherited[i] ? inherited[i] : listener_open(&spec, err);
         if (!s->listeners[i])
             rc = -1;
     }
@@ -102,13 +106,18 @@ int setup_load(struct setup *setup, const struct master *m, struct setup *old,
                struct err *err)
 {
     struct setup s = {0};
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     s.config = config_load(m->config_path, m->overrides, err);
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0 && preload(&s, err) == 0 &&
         open_listeners(&s, old, err) == 0) {
         *setup = s;
+        fd_close(&here);
         return 0;
     }
+    if (here >= 0 && fchdir(here) < 0)
+        log_error("cannot go back to the working directory");
+    fd_close(&here);
     setup_free(&s);
     return -1;
 }
@@ -121,6 +130,14 @@ void setup_announce(const struct setup *s)
     for (const char *const *name = s->model->unused; *name; name++)
         if (config_sets(s->config, *name))
             log_info("%s is not used by model=%s", *name, s->model->name);
+}
+
+bool setup_sockets_live_on(const struct setup *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i])
+            return false;
+    return true;
 }
 
 void setup_free(struct setup *s)

@@ -30,7 +30,8 @@ struct slot {
     pid_t pid;
     int control; /* owned; to the worker */
     int status;  /* owned; from the worker, -1 after its end of file */
-    struct heartbeat heartbeat; /* owned; shared with the worker */
+    struct heartbeat heartbeat;        /* owned; shared with the worker */
+    int64_t timeout, graceful_timeout; /* of the config it runs with */
     bool was_ready;
     int64_t entered; /* of the call that is checked; base/clock.h */
     int warnings;    /* that were sent about it */

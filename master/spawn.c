@@ -81,6 +81,8 @@ static bool fork_worker(struct master *m, int number, struct slot *slot,
     slot->pid = pid;
     slot->control = control[WRITE_END];
     slot->status = status[READ_END];
+    slot->timeout = m->setup.config->timeout;
+    slot->graceful_timeout = m->setup.config->graceful_timeout;
     slot->was_ready = false;
     slot_set(slot, SLOT_STARTING);
     slot->kill_at = slot->since + m->setup.config->boot_timeout;

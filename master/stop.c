@@ -45,7 +45,7 @@ static void stop_slot(struct master *m, struct slot *slot)
     } else {
         slot_tell(slot, CONTROL_STOP);
         slot_set(slot, SLOT_LEAVING);
-        slot->kill_at = slot->since + m->setup.config->graceful_timeout;
+        slot->kill_at = slot->since + slot->graceful_timeout;
     }
 }
 

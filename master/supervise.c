@@ -144,7 +144,7 @@ static void kill_slot(struct master *m, struct slot *slot, const char *why)
  * writes where it hangs, and after another it is killed. */
 static void check_call(struct master *m, struct slot *slot, int64_t now)
 {
-    int64_t timeout = m->setup.config->timeout;
+    int64_t timeout = slot->timeout;
     int64_t entered = heartbeat_oldest(&slot->heartbeat);
     if (entered != slot->entered) {
         slot->entered = entered;
@@ -189,9 +189,10 @@ void kill_overdue(struct master *m)
 
 static void retire(struct master *m, struct slot *slot)
 {
-    slot_tell(slot, CONTROL_RETIRE);
+    bool lonely = slot->generation < m->sockets_since;
+    slot_tell(slot, lonely ? CONTROL_DRAIN : CONTROL_RETIRE);
     slot_set(slot, SLOT_LEAVING);
-    slot->kill_at = slot->since + m->setup.config->graceful_timeout;
+    slot->kill_at = slot->since + slot->graceful_timeout;
 }
 
 /* The worker of that number and, with current, of this generation (or an
@@ -241,12 +242,15 @@ int64_t next_due(const struct master *m)
 {
     int64_t now = clock_now();
     int64_t due = now + TICK;
-    if (m->setup.config->timeout / 4 < TICK)
-        due = now + m->setup.config->timeout / 4;
-    for (size_t i = 0; i < SLOT_COUNT; i++)
-        if (m->slots.slot[i].state != SLOT_EMPTY &&
-            m->slots.slot[i].kill_at < due)
-            due = m->slots.slot[i].kill_at;
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        const struct slot *slot = &m->slots.slot[i];
+        if (slot->state == SLOT_EMPTY)
+            continue;
+        if (slot->kill_at < due)
+            due = slot->kill_at;
+        if (now + slot->timeout / 4 < due)
+            due = now + slot->timeout / 4;
+    }
     for (int n = 0; n < m->workers; n++)
         if (m->slots.seat[n].next_start > now &&
             m->slots.seat[n].next_start < due)

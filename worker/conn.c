@@ -75,6 +75,17 @@ enum turn conn_wait(struct conn *c, short events)
     return TURN_WAIT;
 }
 
+bool conn_had_turn(const struct conn *c)
+{
+    return clock_now() - c->began > CONN_TURN;
+}
+
+enum turn conn_let_others(struct conn *c)
+{
+    c->wait = (struct wait){.fd = c->fd, .events = POLLIN, .deadline = c->now};
+    return TURN_WAIT;
+}
+
 bool conn_late(const struct conn *c)
 {
     return c->now >= c->deadline;
@@ -139,8 +150,10 @@ bool conn_idle(const struct conn *c)
 
 int64_t conn_spare_from(const struct conn *c)
 {
+    if (c->state == CONN_LINGER)
+        return c->deadline - LINGER_TIME + CONN_SILENCE;
     if (c->state != CONN_HEAD || c->head_begun)
-        return c->state == CONN_LINGER ? 0 : CLOCK_NEVER;
+        return CLOCK_NEVER;
     if (c->requests)
         return 0;
     return c->deadline - c->worker->config->client_header_timeout +

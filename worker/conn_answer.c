@@ -16,11 +16,8 @@
 #include "worker/exchange.h"
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
+#include "worker/model.h"
 #include "worker/worker.h"
-
-/* Answers are held back no longer than this, and a connection whose requests
- * never end lets the others have their turn. */
-#define HELD_BACK (CLOCK_SECOND / 1000)
 
 /* How much of a string or an array the output takes before it is sent. In a
  * thread that only calls, all of it: sending is not its job. */
@@ -41,6 +38,7 @@ static void begin_call(struct conn *c, struct exchange *x)
         .reply = &x->reply,
         .flush_at = flush_at(c),
     };
+    x->reply.date = conn_date(); /* of this thread */
     x->mark = buf_len(&c->out);
     x->sent = false; /* "100 Continue" and earlier answers do not count */
     x->call = call_new(c->app, &start);
@@ -93,15 +91,14 @@ static enum turn answer_complete(struct conn *c, struct exchange *x)
     c->pipelined = c->pipelined || more;
     if (!keep)
         return close_after(c);
-    bool quick = c->now - c->began < HELD_BACK;
+    bool quick = c->now - c->began < CONN_TURN;
     if (more && quick &&
         buf_len(&c->out) < (size_t)c->worker->config->output_buffer_size)
         return conn_enter(c, CONN_HEAD);
     conn_send_then(c, CONN_HEAD);
     if (!more || quick)
         return TURN_AGAIN;
-    c->wait = (struct wait){.fd = c->fd, .events = POLLIN, .deadline = c->now};
-    return TURN_WAIT;
+    return conn_let_others(c);
 }
 
 static enum turn call_failed(struct conn *c, struct exchange *x)
@@ -127,9 +124,12 @@ static enum turn call_done(struct conn *c, struct exchange *x)
 enum turn conn_call(struct conn *c)
 {
     struct exchange *x = c->exchange;
+    if (!c->app && buf_len(&c->out) && c->worker->model->flags & MODEL_QUEUES)
+        return conn_send_then(c, CONN_CALL); /* nobody knows how long */
     if (!c->app)
         return TURN_CALL;
-    if (x->waits && c->now < x->wait.deadline) {
+    if (x->waits && (x->fresh_wait || c->now < x->wait.deadline)) {
+        x->fresh_wait = false; /* a sleep of 0 lets others run, too */
         c->wait = x->wait;
         return TURN_WAIT;
     }
@@ -140,7 +140,7 @@ enum turn conn_call(struct conn *c)
     case CALL_FLUSH:
         return conn_send_then(c, CONN_CALL);
     case CALL_WAITS:
-        x->waits = true;
+        x->waits = x->fresh_wait = true;
         return conn_send_then(c, CONN_CALL);
     case CALL_FAILED:
         break;

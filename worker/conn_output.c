@@ -49,7 +49,9 @@ enum turn conn_send(struct conn *c)
     }
     if (c->then == CONN_LINGER)
         c->transport->shutdown(c->fd);
-    return conn_enter(c, (enum conn_state)c->then);
+    conn_enter(c, (enum conn_state)c->then);
+    bool endless = c->then == CONN_CALL || c->then == CONN_FILE;
+    return endless && conn_had_turn(c) ? conn_let_others(c) : TURN_AGAIN;
 }
 
 enum turn conn_linger(struct conn *c)

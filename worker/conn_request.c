@@ -244,7 +244,8 @@ enum turn conn_body(struct conn *c)
         return conn_send_then(c, CONN_BODY);
     switch (read_some(c, READ_SIZE)) {
     case 1:
-        return conn_enter(c, CONN_BODY);
+        conn_enter(c, CONN_BODY);
+        return conn_had_turn(c) ? conn_let_others(c) : TURN_AGAIN;
     case 0:
         return conn_late(c) ? conn_refuse(c, 408) : conn_wait(c, POLLIN);
     default: /* half a request is none */

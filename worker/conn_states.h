@@ -30,6 +30,13 @@ enum turn conn_enter(struct conn *c, enum conn_state state);
 /* Output goes out first, then the state is entered. */
 enum turn conn_send_then(struct conn *c, enum conn_state then);
 
+/* A connection whose work does not end lets the others have their turn: after
+ * so long in one step (base/clock.h) it waits for nothing, once. Answers to
+ * pipelined requests are held back no longer, either. */
+#define CONN_TURN INT64_C(1000)
+bool conn_had_turn(const struct conn *c);
+enum turn conn_let_others(struct conn *c);
+
 /* Waits for poll(2) events on the client's socket until conn->deadline. */
 enum turn conn_wait(struct conn *c, short events);
 

@@ -35,7 +35,7 @@ struct exchange *exchange_new(size_t max_fields)
     x->body = SPOOL_INIT;
     x->chunked = (struct chunked){0};
     x->mark = 0;
-    x->sent = x->waits = false;
+    x->sent = x->waits = x->fresh_wait = false;
     x->file.fd = -1;
     return x;
 }

@@ -27,6 +27,7 @@ struct exchange {
     bool sent;         /* some of the answer is with the client */
     struct call *call; /* owned; NULL before and after */
     bool waits;        /* the call waits until wait is over */
+    bool fresh_wait;   /* the model has not been told of it */
     struct wait wait;
     struct call_file file; /* its fd is owned */
     struct exchange *next; /* in the free list */

@@ -170,7 +170,10 @@ static void leave(struct worker *w, enum quit how)
     if (how <= w->quit)
         return;
     w->quit_since = clock_now();
+    w->drains = w->drains || how == QUIT_STOP;
     w->quit = how;
+    /* Should the master not be there to kill what does not end. */
+    alarm((unsigned)(w->config->graceful_timeout / CLOCK_SECOND) + 2);
     log_info("leaving how=%s", how == QUIT_STOP ? "stop" : "retire");
     title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
 }
@@ -184,13 +187,17 @@ static void reopen_logs(const struct worker *w)
         log_error("cannot reopen %s: %s", config->stdout_path, strerror(errno));
 }
 
-/* Nobody will kill us after graceful_timeout any more: the alarm does. */
+static void drain_and_leave(struct worker *w)
+{
+    w->drains = true;
+    leave(w, QUIT_RETIRE);
+}
+
 static void master_gone(struct worker *w)
 {
     log_warn("the master is gone");
     close(w->control);
     w->control = -1;
-    alarm((unsigned)(w->config->graceful_timeout / CLOCK_SECOND) + 1);
     leave(w, QUIT_STOP);
 }
 
@@ -205,6 +212,8 @@ static void read_control(struct worker *w)
             leave(w, QUIT_STOP);
         else if (byte == CONTROL_RETIRE)
             leave(w, QUIT_RETIRE);
+        else if (byte == CONTROL_DRAIN)
+            drain_and_leave(w);
         else if (byte == CONTROL_REOPEN)
             reopen_logs(w);
     }
@@ -231,9 +240,9 @@ void worker_notice_fds(const struct worker *w, int fds[NOTICE_FDS])
 
 bool worker_accepts(const struct worker *w)
 {
-    if (w->quit != QUIT_STOP)
-        return w->quit == QUIT_NOT;
-    return clock_now() - w->quit_since < STOP_QUEUE_TIME;
+    if (!w->quit)
+        return true;
+    return w->drains && clock_now() - w->quit_since < STOP_QUEUE_TIME;
 }
 
 bool worker_accept_failed(int error)

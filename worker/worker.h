@@ -27,6 +27,8 @@ enum quit {
  * gone; that is a QUIT_STOP. */
 enum {
     CONTROL_RETIRE = 'R',
+    CONTROL_DRAIN = 'D', /* the same, and serve the queue once more: a socket
+                            of yours is nobody else's */
     CONTROL_STOP = 'S',
     CONTROL_REOPEN = 'L'
 };
@@ -63,6 +65,7 @@ struct worker {
     /* Written by the main thread, read by all. */
     _Atomic enum quit quit;
     _Atomic int64_t quit_since; /* base/clock.h */
+    _Atomic bool drains; /* it serves the queue of the moment it was told */
 };
 
 /* The whole life of a worker process: signals, app, ready, model, at_quit.
@@ -81,7 +84,7 @@ void worker_notice_fds(const struct worker *worker, int fds[NOTICE_FDS]);
 void worker_notice(struct worker *worker);
 
 /*
- * May another connection be accepted? While serving, yes. In QUIT_STOP the
+ * May another connection be accepted? While serving, yes. When it drains the
  * queue is served until it is empty (EAGAIN), and no longer than
  * STOP_QUEUE_TIME: that is what this says then.
  */

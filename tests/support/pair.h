@@ -13,6 +13,7 @@
 #include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/listener.h"
+#include "worker/model.h"
 #include "worker/worker.h"
 
 /*
@@ -55,18 +56,22 @@ static struct pair {
     bool over;    /* the server has closed */
 } s;
 
-static inline void set_up(void)
-{
-    static const struct config_overrides overrides = {.app = "app.lua"};
-    struct err err;
-    int ends[2];
-    s.worker.config = config_load(NULL, &overrides, &err);
-    s.worker.limits = (struct limits){.uri_size = 100,
+static const struct config_overrides pair_overrides = {.app = "app.lua"};
+static const struct model pair_model = {.name = "Test"};
+static const struct limits pair_limits = {.uri_size = 100,
                                       .header_size = 1000,
                                       .header_name = 50,
                                       .headers = 10,
                                       .chunk_extension = 100,
                                       .body_size = 100000};
+
+static inline void set_up(void)
+{
+    struct err err;
+    int ends[2];
+    s.worker.config = config_load(NULL, &pair_overrides, &err);
+    s.worker.model = &pair_model;
+    s.worker.limits = pair_limits;
     s.listener.address = (struct peer){{127, 0, 0, 1}, 8080, AF_INET};
     s.app = app_text(pair_app);
     parser_init();

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -250,6 +251,44 @@ Test(evloop, deadline_may_be_set_anew_by_the_one_that_is_called)
     cr_expect_eq(calls.count, 5);
     cr_expect_geq(clock_now() - start, 5 * MS);
     watch_free(calls.watch);
+}
+
+/* ---- many deadlines ---- */
+
+enum {
+    MANY = 500
+};
+
+static struct calls many[MANY];
+static int64_t due[MANY]; /* 0: it is not to be called */
+
+/* Deadlines come, move both ways, are taken back and freed, at random. */
+static void shuffle(int64_t start)
+{
+    srand(4711);
+    for (int i = 0; i < 6 * MANY; i++) {
+        int64_t when = start + rand() % 20000;
+        due[i % MANY] = rand() % 4 ? when : 0;
+        watch_set(many[i % MANY].watch, 0, due[i % MANY] ? when : CLOCK_NEVER);
+    }
+    for (int i = 0; i < MANY; i += 5) {
+        watch_free(many[i].watch);
+        many[i].watch = NULL;
+        due[i] = 0;
+    }
+}
+
+Test(evloop, calls_each_of_many_at_its_own_deadline)
+{
+    for (int i = 0; i < MANY; i++)
+        watch(&many[i], -1);
+    shuffle(clock_now() + 5 * MS);
+    run_for(100 * MS);
+    for (int i = 0; i < MANY; i++) {
+        cr_expect_eq(many[i].count, due[i] ? 1 : 0);
+        cr_expect_geq(many[i].when, due[i]);
+        watch_free(many[i].watch);
+    }
 }
 
 /* ---- freeing ---- */

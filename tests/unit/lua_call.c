@@ -96,15 +96,17 @@ Test(call, slices_an_array_as_a_whole)
     app_free(app);
 }
 
-Test(call, stops_after_each_piece_of_an_iterator)
-{
-    struct ask a;
-    struct app *app = app_text("return function()\n"
+static const char pieces_app[] = "return function()\n"
                                "  local n = 0\n"
                                "  return 200, {}, function()\n"
                                "    n = n + 1\n"
                                "    return n < 4 and 'p' .. n or nil\n"
-                               "  end end");
+                               "  end end";
+
+Test(call, stops_after_each_piece_of_an_iterator)
+{
+    struct ask a;
+    struct app *app = app_text(pieces_app);
     static const char *const want[] = {"p1", "p1p2", "p1p2p3"};
     ask_begin(&a, app, GET, NULL);
     for (int i = 0; i < 3; i++) {
@@ -136,18 +138,20 @@ Test(call, says_how_long_it_waits)
     app_free(app);
 }
 
-Test(call, body_may_wait_between_its_pieces)
-{
-    static const enum call_status want[] = {CALL_WAITS, CALL_FLUSH, CALL_WAITS,
-                                            CALL_FLUSH, CALL_WAITS, CALL_DONE};
-    struct ask a;
-    struct app *app = app_text(MODULE "return function()\n"
+static const char sleepy_app[] = MODULE "return function()\n"
                                       "  local n = 0\n"
                                       "  return 200, {}, function()\n"
                                       "    rainbows.sleep(9)\n"
                                       "    n = n + 1\n"
                                       "    return n < 3 and 'x' or nil\n"
-                                      "  end end");
+                                      "  end end";
+
+Test(call, body_may_wait_between_its_pieces)
+{
+    static const enum call_status want[] = {CALL_WAITS, CALL_FLUSH, CALL_WAITS,
+                                            CALL_FLUSH, CALL_WAITS, CALL_DONE};
+    struct ask a;
+    struct app *app = app_text(sleepy_app);
     ask_begin(&a, app, GET, NULL);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         cr_expect_eq(ask_step(&a), want[i], "step %zu", i);
@@ -286,18 +290,19 @@ Test(call, failure_leaves_the_next_call_unharmed)
 
 /* ---- what is left ---- */
 
-/* Not after an error; see call.c. */
-Test(call, uses_the_coroutine_again_when_the_last_call_was_given_up)
-{
-    struct app *app =
-        app_text(MODULE "local all, n = {}, 0\n"
+static const char threads_app[] = MODULE "local all, n = {}, 0\n"
                         "return function()\n"
                         "  all[coroutine.running()] = true\n"
                         "  n = n + 1\n"
                         "  if n == 1 then coroutine.yield() end\n"
                         "  if n == 2 then rainbows.sleep(9) end\n"
                         "  local first = next(all)\n"
-                        "  return 200, {}, tostring(next(all, first)) end");
+                        "  return 200, {}, tostring(next(all, first)) end";
+
+/* Not after an error; see call.c. */
+Test(call, uses_the_coroutine_again_when_the_last_call_was_given_up)
+{
+    struct app *app = app_text(threads_app);
     struct ask a;
     for (int i = 0; i < 3; i++) {
         ask_begin(&a, app, GET, NULL);
@@ -326,30 +331,34 @@ Test(call, ended_while_it_waits_closes_its_variables)
     app_free(app);
 }
 
+/* A call that waits is ended; its variable's __close has this body. */
+static void ends_with(const char *closing)
+{
+    char text[512];
+    struct ask a;
+    snprintf(text, sizeof text,
+             MODULE "return function(env)\n"
+                    "  if env.PATH_INFO ~= '/' then\n"
+                    "    return 200, {}, 'fine' end\n"
+                    "  local x <close> = setmetatable({}, {__close =\n"
+                    "    function() %s end})\n"
+                    "  rainbows.sleep(9) end",
+             closing);
+    struct app *app = app_text(text);
+    ask_begin(&a, app, GET, NULL);
+    cr_expect_eq(ask_step(&a), CALL_WAITS);
+    ask_end(&a);
+    for (int n = 0; n < 3; n++)
+        says_to(app, GET_1("/fine"), NULL, "fine");
+    app_free(app);
+}
+
 Test(call, ended_call_may_not_yield_and_does_no_harm_when_it_tries)
 {
-    static const char *const tries[] = {"coroutine.yield()", "error('x')",
-                                        "rainbows.sleep(0.001)",
-                                        "coroutine.wrap(error)()"};
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
-        char text[512];
-        struct ask a;
-        snprintf(text, sizeof text,
-                 MODULE "return function(env)\n"
-                        "  if env.PATH_INFO ~= '/' then\n"
-                        "    return 200, {}, 'fine' end\n"
-                        "  local x <close> = setmetatable({}, {__close =\n"
-                        "    function() %s end})\n"
-                        "  rainbows.sleep(9) end",
-                 tries[i]);
-        struct app *app = app_text(text);
-        ask_begin(&a, app, GET, NULL);
-        cr_expect_eq(ask_step(&a), CALL_WAITS);
-        ask_end(&a);
-        for (int n = 0; n < 3; n++)
-            says_to(app, GET_1("/fine"), NULL, "fine");
-        app_free(app);
-    }
+    ends_with("coroutine.yield()");
+    ends_with("error('x')");
+    ends_with("rainbows.sleep(0.001)");
+    ends_with("coroutine.wrap(error)()");
 }
 
 /* The state's memory after n more calls, in KiB. */
@@ -369,10 +378,7 @@ static double memory_after(struct app *app, int n)
     return memory;
 }
 
-Test(call, ten_thousand_leave_no_memory_behind)
-{
-    struct app *app =
-        app_text(MODULE "local n = 0\n"
+static const char busy_app[] = MODULE "local n = 0\n"
                         "return function(env)\n"
                         "  if env.PATH_INFO == '/memory' then\n"
                         "    collectgarbage() collectgarbage()\n"
@@ -383,7 +389,11 @@ Test(call, ten_thousand_leave_no_memory_behind)
                         "  if n % 5 == 0 then rainbows.sleep(1) end\n"
                         "  local body = {env['rack.input']:read('a')}\n"
                         "  function body:close() end\n"
-                        "  return 200, {}, body end");
+                        "  return 200, {}, body end";
+
+Test(call, ten_thousand_leave_no_memory_behind)
+{
+    struct app *app = app_text(busy_app);
     double before = memory_after(app, 100);
     double after = memory_after(app, 10000);
     cr_expect_lt(after, before + 4, "%f KiB, then %f", before, after);

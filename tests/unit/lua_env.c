@@ -154,24 +154,25 @@ Test(env, gives_the_least_that_is_promised_to_the_least_request)
     LEAST("rainbows.env(env)['rack.input'].length", "0");
 }
 
+static const char *const hosts[][3] = {
+    {"a", "a", "80"},
+    {"a:81", "a", "81"},
+    {"a:", "a", "80"},
+    {"[::1]", "[::1]", "80"},
+    {"[::1]:81", "[::1]", "81"},
+    {"192.0.2.1:8", "192.0.2.1", "8"},
+    {"", "localhost", "8080"},
+};
+
 Test(env, splits_the_host_into_name_and_port)
 {
-    static const char *const cases[][3] = {
-        {"a", "a", "80"},
-        {"a:81", "a", "81"},
-        {"a:", "a", "80"},
-        {"[::1]", "[::1]", "80"},
-        {"[::1]:81", "[::1]", "81"},
-        {"192.0.2.1:8", "192.0.2.1", "8"},
-        {"", "localhost", "8080"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         char head[128];
         snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
-                 cases[i][0]);
-        gives_for(head, NULL, "env.SERVER_NAME", cases[i][1]);
-        gives_for(head, NULL, "env.SERVER_PORT", cases[i][2]);
-        gives_for(head, NULL, "env.HTTP_HOST", cases[i][0]);
+                 hosts[i][0]);
+        gives_for(head, NULL, "env.SERVER_NAME", hosts[i][1]);
+        gives_for(head, NULL, "env.SERVER_PORT", hosts[i][2]);
+        gives_for(head, NULL, "env.HTTP_HOST", hosts[i][0]);
     }
 }
 

@@ -55,41 +55,43 @@ static void reads(const char *body, const char *sent, const char *want)
 
 #define TEXT "one\ntwo\n\nlast"
 
+static const char *const reading[][2] = {
+    {"return i:read()", "one"},
+    {"return i:read('l')", "one"},
+    {"return i:read('L')", "one\n"},
+    {"return i:read('a')", TEXT},
+    {"return i:read('*a')", TEXT},
+    {"return i:read('*l', '*L')", "one|two\n"},
+    {"return i:read('line', 'all')", "one|two\n\nlast"},
+    {"return i:read(2)", "on"},
+    {"return i:read(0)", ""},
+    {"return i:read(4.0)", "one\n"},
+    {"return i:read(99)", TEXT},
+    {"return i:read(math.maxinteger)", TEXT},
+    {"return i:read(2, 'l', 'L', 0, 1, 'a')", "on|e|two\n||\n|last"},
+    {"i:read('a') return i:read('a')", ""},
+    {"i:read('a') return i:read('l')", "nil"},
+    {"i:read('a') return i:read('L')", "nil"},
+    {"i:read('a') return i:read(1)", "nil"},
+    {"i:read('a') return i:read(0)", "nil"},
+    {"return i:read('a', 'a', 'l', 'l')", TEXT "||nil"},
+    {"i:read(4) return i:read('l', 'l', 'l', 'l')", "two||last|nil"},
+    {"i:read(4) return i:read('L', 'L', 'L', 'L')", "two\n|\n|last|nil"},
+};
+
 Test(input, reads_as_lua_reads_files)
 {
-    static const char *const cases[][2] = {
-        {"return i:read()", "one"},
-        {"return i:read('l')", "one"},
-        {"return i:read('L')", "one\n"},
-        {"return i:read('a')", TEXT},
-        {"return i:read('*a')", TEXT},
-        {"return i:read('*l', '*L')", "one|two\n"},
-        {"return i:read('line', 'all')", "one|two\n\nlast"},
-        {"return i:read(2)", "on"},
-        {"return i:read(0)", ""},
-        {"return i:read(4.0)", "one\n"},
-        {"return i:read(99)", TEXT},
-        {"return i:read(math.maxinteger)", TEXT},
-        {"return i:read(2, 'l', 'L', 0, 1, 'a')", "on|e|two\n||\n|last"},
-        {"i:read('a') return i:read('a')", ""},
-        {"i:read('a') return i:read('l')", "nil"},
-        {"i:read('a') return i:read('L')", "nil"},
-        {"i:read('a') return i:read(1)", "nil"},
-        {"i:read('a') return i:read(0)", "nil"},
-        {"return i:read('a', 'a', 'l', 'l')", TEXT "||nil"},
-        {"i:read(4) return i:read('l', 'l', 'l', 'l')", "two||last|nil"},
-        {"i:read(4) return i:read('L', 'L', 'L', 'L')", "two\n|\n|last|nil"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        reads(cases[i][0], TEXT, cases[i][1]);
+    for (size_t i = 0; i < sizeof reading / sizeof *reading; i++)
+        reads(reading[i][0], TEXT, reading[i][1]);
 }
+
+static const char *const formats[] = {
+    "'l'",      "'L'",    "'a'",      "1",
+    "0",        "3, 'l'", "'L', 'a'", "'l', 0, 'l', 0",
+    "'a', 'a'", "100, 1"};
 
 Test(input, reads_the_same_as_a_file_of_luas_own)
 {
-    static const char *const formats[] = {
-        "'l'",      "'L'",    "'a'",      "1",
-        "0",        "3, 'l'", "'L', 'a'", "'l', 0, 'l', 0",
-        "'a', 'a'", "100, 1"};
     static const char *const texts[] = {"\n",   "a",    "a\n",
                                         "\n\n", "a\nb", "\r\na\r\n"};
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
@@ -189,26 +191,27 @@ Test(input, lines_may_be_longer_than_a_read_and_end_at_its_edge)
     }
 }
 
+static const char *const mistakes[][2] = {
+    {"i.read(i, 'n')", "expected a number, \"a\", \"l\" or \"L\""},
+    {"i.read(i, '')", "expected a number, \"a\", \"l\" or \"L\""},
+    {"i.read(i, -1)", "expected 0 bytes or more"},
+    {"i.read(i, 1.5)", "number has no integer representation"},
+    {"i.read(i, {})", "string expected, got table"},
+    {"i.read('l')", "expected rack.input (call it with \":\")"},
+    {"i.read()", "expected rack.input (call it with \":\")"},
+    {"i.read(io.stdout)", "expected rack.input (call it with \":\")"},
+    {"i.lines()", "expected rack.input (call it with \":\")"},
+    {"i.rewind({})", "expected rack.input (call it with \":\")"},
+};
+
 Test(input, tells_what_is_wrong_with_a_format)
 {
-    static const char *const cases[][2] = {
-        {"i.read(i, 'n')", "expected a number, \"a\", \"l\" or \"L\""},
-        {"i.read(i, '')", "expected a number, \"a\", \"l\" or \"L\""},
-        {"i.read(i, -1)", "expected 0 bytes or more"},
-        {"i.read(i, 1.5)", "number has no integer representation"},
-        {"i.read(i, {})", "string expected, got table"},
-        {"i.read('l')", "expected rack.input (call it with \":\")"},
-        {"i.read()", "expected rack.input (call it with \":\")"},
-        {"i.read(io.stdout)", "expected rack.input (call it with \":\")"},
-        {"i.lines()", "expected rack.input (call it with \":\")"},
-        {"i.rewind({})", "expected rack.input (call it with \":\")"},
-    };
-    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+    for (size_t n = 0; n < sizeof mistakes / sizeof *mistakes; n++) {
         char body[256];
         snprintf(body, sizeof body,
                  "local _, e = pcall(function() %s end)\n"
                  "return e:find('%s', 1, true) and 'told' or e",
-                 cases[n][0], cases[n][1]);
+                 mistakes[n][0], mistakes[n][1]);
         reads(body, TEXT, "told");
     }
 }

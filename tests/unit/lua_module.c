@@ -121,23 +121,24 @@ Test(module, log_writes_at_each_level)
     app_free(app);
 }
 
+static const char *const mistakes[] = {
+    "rainbows.log('warning', 'x')",
+    "rainbows.log()",
+    "rainbows.sleep()",
+    "rainbows.sleep('x')",
+    "rainbows.sleep(-1)",
+    "rainbows.sleep(0 / 0)",
+    "rainbows.sleep(math.huge)",
+    "rainbows.env()",
+    "rainbows.env('env')",
+};
+
 Test(module, refuses_wrong_arguments)
 {
-    static const char *const cases[] = {
-        "rainbows.log('warning', 'x')",
-        "rainbows.log()",
-        "rainbows.sleep()",
-        "rainbows.sleep('x')",
-        "rainbows.sleep(-1)",
-        "rainbows.sleep(0 / 0)",
-        "rainbows.sleep(math.huge)",
-        "rainbows.env()",
-        "rainbows.env('env')",
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         char text[256];
         snprintf(text, sizeof text, CALL "tostring(pcall(function() %s end))%s",
-                 cases[i], " end");
+                 mistakes[i], " end");
         text_says(text, "false");
     }
 }

@@ -66,26 +66,27 @@ Test(result, status_is_an_integer_from_200_to_999)
     answers("200 // 1", OK);
 }
 
+static const char *const wrong_statuses[][2] = {
+    {"nil", "the app returned nothing"},
+    {"", "the app returned nothing"},
+    {"{}", "the app returned nothing"},
+    {"{nil, {}, 'x'}", "the app returned nothing"},
+    {"'200'", "the app returned 200 as its status: expected an integer"},
+    {"200.0", "the app returned 200.0 as its status"},
+    {"true", "the app returned true as its status"},
+    {"{}, 200", "the app returned table: 0x"},
+    {"199", "the app returned 199 as its status"},
+    {"1000", "the app returned 1000 as its status"},
+    {"0", "the app returned 0 as its status"},
+    {"-2", "the app returned -2 as its status"},
+    {"math.mininteger", "the app returned -9223372036854775808 as"},
+    {"-1", "the app returned -1 (answer later), and the model Test has"},
+};
+
 Test(result, other_statuses_are_refused)
 {
-    static const char *const cases[][2] = {
-        {"nil", "the app returned nothing"},
-        {"", "the app returned nothing"},
-        {"{}", "the app returned nothing"},
-        {"{nil, {}, 'x'}", "the app returned nothing"},
-        {"'200'", "the app returned 200 as its status: expected an integer"},
-        {"200.0", "the app returned 200.0 as its status"},
-        {"true", "the app returned true as its status"},
-        {"{}, 200", "the app returned table: 0x"},
-        {"199", "the app returned 199 as its status"},
-        {"1000", "the app returned 1000 as its status"},
-        {"0", "the app returned 0 as its status"},
-        {"-2", "the app returned -2 as its status"},
-        {"math.mininteger", "the app returned -9223372036854775808 as"},
-        {"-1", "the app returned -1 (answer later), and the model Test has"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        refuses(cases[i][0], cases[i][1]);
+    for (size_t i = 0; i < sizeof wrong_statuses / sizeof *wrong_statuses; i++)
+        refuses(wrong_statuses[i][0], wrong_statuses[i][1]);
 }
 
 Test(result, header_values_are_strings_integers_or_arrays_of_them)
@@ -98,32 +99,33 @@ Test(result, header_values_are_strings_integers_or_arrays_of_them)
     answers("200, {['rack.after'] = print}", OK END);
 }
 
+static const char *const wrong_headers[][2] = {
+    {"'x'", "the app returned a string as its headers: expected a table"},
+    {"true", "the app returned a boolean as its headers"},
+    {"{'x'}", "the app returned a header whose name is a number"},
+    {"{[true] = 'x'}", "the app returned a header whose name is a boolean"},
+    {"{a = 1.5}", "the app returned a number as the value of header a"},
+    {"{a = true}", "the app returned a boolean as the value of header a"},
+    {"{a = {{}}}", "the app returned a table as the value of header a"},
+    {"{a = {'x', 1.5}}", "the app returned a number as the value of"},
+    {"{['a b'] = 'x'}", "the app returned a header whose name is no token"},
+    {"{[''] = 'x'}", "the app returned a header whose name is no token"},
+    {"{['a\\r\\nb'] = 'x'}", "the app returned a header whose name is no"},
+    {"{a = 'x\\r\\nb: c'}", "the app returned a header with a control"},
+    {"{a = 'x\\ny'}", "the app returned a header with a control byte"},
+    {"{a = 'x\\0y'}", "the app returned a header with a control byte"},
+    {"{a = {'x', 'y\\r'}}", "the app returned a header with a control"},
+    {"{['content-length'] = 'x'}", "the app returned a wrong content-"},
+    {"{['content-length'] = -1}", "the app returned a wrong content-"},
+    {"{['content-length'] = {1, 1}}", "the app returned a wrong content-"},
+};
+
 Test(result, other_headers_are_refused)
 {
-    static const char *const cases[][2] = {
-        {"'x'", "the app returned a string as its headers: expected a table"},
-        {"true", "the app returned a boolean as its headers"},
-        {"{'x'}", "the app returned a header whose name is a number"},
-        {"{[true] = 'x'}", "the app returned a header whose name is a boolean"},
-        {"{a = 1.5}", "the app returned a number as the value of header a"},
-        {"{a = true}", "the app returned a boolean as the value of header a"},
-        {"{a = {{}}}", "the app returned a table as the value of header a"},
-        {"{a = {'x', 1.5}}", "the app returned a number as the value of"},
-        {"{['a b'] = 'x'}", "the app returned a header whose name is no token"},
-        {"{[''] = 'x'}", "the app returned a header whose name is no token"},
-        {"{['a\\r\\nb'] = 'x'}", "the app returned a header whose name is no"},
-        {"{a = 'x\\r\\nb: c'}", "the app returned a header with a control"},
-        {"{a = 'x\\ny'}", "the app returned a header with a control byte"},
-        {"{a = 'x\\0y'}", "the app returned a header with a control byte"},
-        {"{a = {'x', 'y\\r'}}", "the app returned a header with a control"},
-        {"{['content-length'] = 'x'}", "the app returned a wrong content-"},
-        {"{['content-length'] = -1}", "the app returned a wrong content-"},
-        {"{['content-length'] = {1, 1}}", "the app returned a wrong content-"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof wrong_headers / sizeof *wrong_headers; i++) {
         char text[128];
-        snprintf(text, sizeof text, "200, %s, 'x'", cases[i][0]);
-        refuses(text, cases[i][1]);
+        snprintf(text, sizeof text, "200, %s, 'x'", wrong_headers[i][0]);
+        refuses(text, wrong_headers[i][1]);
     }
 }
 
@@ -135,22 +137,23 @@ Test(result, length_that_the_app_gives_is_kept)
             OK "Content-Length: 3\r\nConnection: keep-alive\r\n\r\nabc");
 }
 
+static const char *const wrong_bodies[][2] = {
+    {"5", "the app's body is a number: expected nil, a string, a func"},
+    {"true", "the app's body is a boolean"},
+    {"{a = 'x'}", "the app's body is a table"},
+    {"coroutine.create(print)", "the app's body is a thread"},
+    {"env['rack.input']", "the app's body is a userdata"},
+    {"{'x', 5}", "the app's body[2] is a number: expected a string"},
+    {"{'x', {}}", "the app's body[2] is a table"},
+    {"function() return 5 end", "the app's body iterator gave a number"},
+    {"function() return true end", "the app's body iterator gave a bool"},
+};
+
 Test(result, bodies_of_other_kinds_are_refused)
 {
-    static const char *const cases[][2] = {
-        {"5", "the app's body is a number: expected nil, a string, a func"},
-        {"true", "the app's body is a boolean"},
-        {"{a = 'x'}", "the app's body is a table"},
-        {"coroutine.create(print)", "the app's body is a thread"},
-        {"env['rack.input']", "the app's body is a userdata"},
-        {"{'x', 5}", "the app's body[2] is a number: expected a string"},
-        {"{'x', {}}", "the app's body[2] is a table"},
-        {"function() return 5 end", "the app's body iterator gave a number"},
-        {"function() return true end", "the app's body iterator gave a bool"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof wrong_bodies / sizeof *wrong_bodies; i++) {
         char text[128];
-        snprintf(text, sizeof text, "200, {}, %s", cases[i][0]);
-        refuses(text, cases[i][1]);
+        snprintf(text, sizeof text, "200, {}, %s", wrong_bodies[i][0]);
+        refuses(text, wrong_bodies[i][1]);
     }
 }

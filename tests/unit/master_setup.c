@@ -47,11 +47,11 @@ static const char *below(const char *name)
     return path;
 }
 
-/* Loads a config of this text, in which $ is the test's directory. */
-static int load(struct setup *setup, const char *text, struct setup *old,
-                struct err *err)
+/* The config is this text, in which $ is the test's directory. */
+static void config_is(const char *text)
 {
-    char *path = strdup(below("config.lua"));
+    static char path[128];
+    strcpy(path, below("config.lua"));
     FILE *f = fopen(path, "w");
     for (; *text; text++)
         if (*text == '$')
@@ -60,22 +60,21 @@ static int load(struct setup *setup, const char *text, struct setup *old,
             fputc(*text, f);
     fclose(f);
     master.config_path = path;
-    int rc = setup_load(setup, &master, old, err);
-    free(path);
-    return rc;
 }
 
 static void loads(struct setup *setup, const char *text, struct setup *old)
 {
     struct err err;
-    cr_assert_eq(load(setup, text, old, &err), 0, "%s", err.text);
+    config_is(text);
+    cr_assert_eq(setup_load(setup, &master, old, &err), 0, "%s", err.text);
 }
 
 static void refuses(const char *text, struct setup *old, const char *words)
 {
     struct err err = {0};
     struct setup setup;
-    cr_assert_eq(load(&setup, text, old, &err), -1, "%s", text);
+    config_is(text);
+    cr_assert_eq(setup_load(&setup, &master, old, &err), -1, "%s", text);
     cr_expect_not_null(strstr(err.text, words), "%s", err.text);
 }
 
@@ -182,21 +181,18 @@ Test(setup, loads_the_app_when_it_is_to_be_preloaded)
 
 Test(setup, check_loads_the_app_and_binds_nothing)
 {
-    struct err err = {0};
-    struct setup setup;
-    loads(&setup, APP A, &none);
-    cr_expect_eq(setup_check(&master, &err), -1, "there is no such file");
-    setup_free(&setup);
-    static const char *const texts[] = {APP A, "app(5)" A, "app({})" A};
-    for (int i = 0; i < 3; i++) {
-        load(&setup, APP A, &none, &err);
-        setup_free(&setup);
-        FILE *f = fopen(below("check.lua"), "w");
-        fprintf(f, "listen('unix:%s/z')\n%.*s", dir,
-                (int)strcspn(texts[i], "\n"), texts[i]);
-        fclose(f);
-        master.config_path = below("check.lua");
-        cr_expect_eq(setup_check(&master, &err), i == 0 ? 0 : -1, "%d", i);
-        cr_expect_not(exists("z"));
+    static const struct {
+        const char *config;
+        int want;
+    } cases[] = {{APP A, 0},
+                 {"app({})" A, -1},
+                 {"app('nothing.lua')" A, -1},
+                 {APP A "use('x')", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {0};
+        config_is(cases[i].config);
+        cr_expect_eq(setup_check(&master, &err), cases[i].want, "%zu: %s", i,
+                     err.text);
+        cr_expect_not(exists("a"));
     }
 }

@@ -2,7 +2,10 @@
 /*
  * Answers going out: to slow readers, from apps that fail or wait, and files.
  */
+#include <pthread.h>
+
 #include "tests/support/pair.h"
+#include "worker/conn_states.h"
 
 TestSuite(conn_answer, .init = set_up, .fini = tear_down, .timeout = 20);
 
@@ -107,6 +110,25 @@ Test(conn_answer, waits_as_long_as_the_app_does)
     cr_expect_eq(step(), STEP_WAIT);
     received();
     cr_expect(begins(s.text, OK) && ends("up"));
+}
+
+static void *step_in_a_thread(void *arg)
+{
+    cr_expect_eq(conn_step(&s.conn), STEP_WAIT);
+    return arg;
+}
+
+/* The loop's thread writes its own date anew while another one calls. */
+Test(conn_answer, takes_the_date_of_the_thread_that_calls)
+{
+    pthread_t thread;
+    send_text(REQUEST("sleeps"));
+    s.conn.ready = true;
+    cr_assert_eq(conn_step(&s.conn), STEP_CALL);
+    s.conn.app = s.app;
+    pthread_create(&thread, NULL, step_in_a_thread, NULL);
+    pthread_join(thread, NULL);
+    cr_expect_neq(s.conn.exchange->reply.date, conn_date());
 }
 
 Test(conn_answer, sends_what_the_body_gave_before_it_waits)

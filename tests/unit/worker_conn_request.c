@@ -63,28 +63,29 @@ Test(conn_request, that_ends_after_a_request_is_answered_first)
 
 /* ---- refusals ---- */
 
+static const struct {
+    const char *request, *answer;
+} refusals[] = {
+    {"nonsense\r\n\r\n", "HTTP/1.1 400 "},
+    {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 "},
+    {"FOO / HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 501 "},
+    {"GET / HTTP/2.0\r\n" HOST "\r\n", "HTTP/1.1 505 "},
+    {POST("Content-Length: 100001\r\n"), "HTTP/1.1 413 "},
+    {POST("Transfer-Encoding: chunked\r\n") "x\r\n", "HTTP/1.1 400 "},
+    {POST("Transfer-Encoding: chunked\r\n") "186a1\r\n", "HTTP/1.1 413 "},
+    {POST("Expect: x\r\n"), "HTTP/1.1 417 "},
+};
+
 Test(conn_request, refuses_and_lets_the_client_read_it)
 {
-    static const struct {
-        const char *request, *answer;
-    } cases[] = {
-        {"nonsense\r\n\r\n", "HTTP/1.1 400 "},
-        {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 "},
-        {"FOO / HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 501 "},
-        {"GET / HTTP/2.0\r\n" HOST "\r\n", "HTTP/1.1 505 "},
-        {POST("Content-Length: 100001\r\n"), "HTTP/1.1 413 "},
-        {POST("Transfer-Encoding: chunked\r\n") "x\r\n", "HTTP/1.1 400 "},
-        {POST("Transfer-Encoding: chunked\r\n") "186a1\r\n", "HTTP/1.1 413 "},
-        {POST("Expect: x\r\n"), "HTTP/1.1 417 "},
-    };
     static char much[4097];
     memset(much, 'x', sizeof much - 1);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        talk(cases[i].request);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        talk(refusals[i].request);
         if (!s.size) /* what exceeds the limit has to come first */
             for (int n = 0; n < 26 && !s.size; n++)
                 talk(much);
-        cr_expect(begins(s.text, cases[i].answer), "%zu: %s", i, s.text);
+        cr_expect(begins(s.text, refusals[i].answer), "%zu: %s", i, s.text);
         cr_expect_eq(times("\r\nConnection: close\r\n"), 1);
         waits_for(POLLIN, CONN_LINGER);
         cr_expect(conn_lingers(&s.conn));

@@ -86,23 +86,24 @@ static int option(int fd, int level, int name)
 
 /* ---- names ---- */
 
+static const char *const names[][2] = {{"127.0.0.1:0", "127.0.0.1:%d"},
+                                       {"0", "0.0.0.0:%d"},
+                                       {":0", "0.0.0.0:%d"},
+                                       {"*:0", "0.0.0.0:%d"},
+                                       {"[::1]:0", "[::1]:%d"}};
+
 Test(listener, is_named_by_what_was_really_bound)
 {
-    static const char *const cases[][2] = {{"127.0.0.1:0", "127.0.0.1:%d"},
-                                           {"0", "0.0.0.0:%d"},
-                                           {":0", "0.0.0.0:%d"},
-                                           {"*:0", "0.0.0.0:%d"},
-                                           {"[::1]:0", "[::1]:%d"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char want[64];
         struct err err;
-        struct listen_spec spec = spec_of(cases[i][0]);
+        struct listen_spec spec = spec_of(names[i][0]);
         struct listener *l = listener_open(&spec, &err);
-        if (!l && strchr(cases[i][0], '['))
+        if (!l && strchr(names[i][0], '['))
             continue; /* a machine without IPv6 */
         cr_assert_not_null(l, "%s", err.text);
         cr_expect_neq(l->address.port, 0);
-        snprintf(want, sizeof want, cases[i][1], l->address.port);
+        snprintf(want, sizeof want, names[i][1], l->address.port);
         cr_expect_str_eq(l->name, want);
         listener_close(l);
     }
