@@ -88,9 +88,16 @@ static int call_protected(lua_State *L, int n, int results, struct err *err)
 
 /* ---- paths ---- */
 
-/* The directory of our own Lua modules, found from where the binary lies: the
- * source tree's lua/ when it runs from a build folder inside, else the
- * installation's share/lua/5.4 beside its bin/. */
+static bool has_modules(const char *dir)
+{
+    char probe[4200];
+    snprintf(probe, sizeof probe, "%s/rack/utils.lua", dir);
+    return access(probe, R_OK) == 0;
+}
+
+/* The directory of our own Lua modules: beside the binary's directory, in the
+ * source tree or the installation, wherever that was moved to; else the source
+ * tree that it was built from. */
 static const char *module_dir(char dir[4096])
 {
     static const char *const places[] = {"/../lua", "/../share/lua/5.4"};
@@ -101,13 +108,11 @@ static const char *module_dir(char dir[4096])
     if (slash)
         *slash = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char probe[4200];
         snprintf(dir, 4096, "%s%s", exe, places[i]);
-        snprintf(probe, sizeof probe, "%s/rack/utils.lua", dir);
-        if (access(probe, R_OK) == 0)
+        if (has_modules(dir))
             return dir;
     }
-    return NULL;
+    return has_modules(SOURCE_LUA) ? SOURCE_LUA : NULL;
 }
 
 static void add_dir(lua_State *L, const char *dir)
@@ -129,8 +134,9 @@ static void set_path(lua_State *L, const struct app_source *source)
     } else {
         lua_pushliteral(L, "./?.lua;./?/init.lua;");
     }
-    if (module_dir(dir))
-        add_dir(L, dir);
+    const char *modules = module_dir(dir);
+    if (modules)
+        add_dir(L, modules);
     else
         lua_pushliteral(L, "");
     lua_getfield(L, -3, "path");

@@ -35,6 +35,36 @@ paths["/wait"] = function(env)
     return 200, text, tostring(places)
 end
 
+-- A body without an end, as fast as it is read.
+paths["/endless"] = function()
+    return 200, text, function() return "and so on " end
+end
+
+-- Waits for nothing, for ever; /wake ends it.
+local awake
+paths["/zero"] = function()
+    while not awake do rainbows.sleep(0) end
+    return 200, text, "awake"
+end
+
+paths["/wake"] = function()
+    awake = true
+    return 200, text, "woken"
+end
+
+-- Keeps its coroutine, for another call to close.
+local kept
+paths["/keep"] = function()
+    kept = coroutine.running()
+    touch("kept")
+    while not exists("go") do rainbows.sleep(0.01) end
+    return 200, text, "kept"
+end
+
+paths["/close"] = function()
+    return 200, text, tostring(coroutine.close(kept))
+end
+
 paths["/flags"] = function(env)
     return 200, text, ("%s %s"):format(env["rainbows.model"],
         tostring(env["rack.multithread"]))

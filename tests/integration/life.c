@@ -433,3 +433,56 @@ Test(life, a_silent_connection_does_not_hold_up_newcomers)
     assert_serves("hello\n");
     close(silent);
 }
+
+Test(life, a_silent_connection_does_not_hold_up_a_stop)
+{
+    server_start(&server, with("worker_processes(1)"));
+    int silent = dial(&server);
+    server_signal(&server, SIGQUIT);
+    int status = server_wait(&server); /* well before client_header_timeout */
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(silent);
+}
+
+Test(life, hup_leaves_calls_the_timeout_they_began_with)
+{
+    server_start(&server, with("worker_processes(1)"));
+    int fd = dial(&server);
+    send_text(fd, "GET /sleep?2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    server_rewrite(&server, with("worker_processes(1) timeout(0.2)"));
+    server_signal(&server, SIGHUP);
+    server_await(&server, "reloaded generation=2");
+    cr_assert_str_eq(read_answer(fd).body, "slept\n");
+}
+
+Test(life, hup_that_fails_leaves_the_working_directory)
+{
+    char config[512];
+    server.errors_expected = true;
+    start_now("");
+    snprintf(config, sizeof config,
+             "app(\"now.lua\") working_directory(\"/\") "
+             "listen(\"127.0.0.1:%d\") listen(\"192.0.2.1:1\")",
+             server.port);
+    server_rewrite(&server, config);
+    server_signal(&server, SIGHUP);
+    server_await(&server, "reload failed");
+    kill(server_worker(&server, 0), SIGKILL);
+    server_await_times(&server, "ready model=", 2);
+    assert_serves("one");
+}
+
+Test(life, hup_that_drops_an_address_serves_its_queue)
+{
+    char more[256];
+    server_start(&server, with("worker_processes(1)"));
+    int busy = dial(&server);
+    send_text(busy, "GET /sleep?0.5 HTTP/1.1\r\nHost: x\r\n\r\n");
+    int queued = dial(&server);
+    send_text(queued, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    snprintf(more, sizeof more, "listen(\"unix:%s/sock\")", server.dir);
+    server_rewrite(&server, with(more));
+    server_signal(&server, SIGHUP);
+    cr_assert_str_eq(read_answer(busy).body, "slept\n");
+    cr_assert_str_eq(read_answer(queued).body, "hello\n");
+}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/support/client.h"
@@ -116,4 +117,59 @@ Test(models, a_borrowed_state_comes_back)
     start("app_pool(1)");
     for (int i = 0; i < 20; i++)
         cr_assert_eq(get(&server, "/flags").status, 200);
+}
+
+/* The client reads on while others are served. */
+Test(models, an_endless_body_leaves_others_their_turn)
+{
+    char trash[65536];
+    if (strcmp(model_under_test(), "Base") == 0)
+        cr_skip("Base serves one client at a time");
+    start("pool_size(2)");
+    int fd = request("/endless");
+    for (int i = 0; i < 200; i++) {
+        cr_assert_gt(recv(fd, trash, sizeof trash, 0), 0);
+        if (i % 50 == 0)
+            cr_assert_eq(get(&server, "/flags").status, 200);
+    }
+    close(fd);
+}
+
+Test(models, a_sleep_of_nothing_lets_others_run)
+{
+    if (!has("Coroutine"))
+        cr_skip("%s runs a call to its end", model_under_test());
+    start("");
+    int fd = request("/zero");
+    cr_assert_str_eq(get(&server, "/wake").body, "woken");
+    cr_assert_str_eq(read_answer(fd).body, "awake");
+}
+
+Test(models, a_call_whose_coroutine_was_closed_fails_alone)
+{
+    if (!has("Coroutine"))
+        cr_skip("%s runs a call to its end", model_under_test());
+    server.errors_expected = true;
+    start("");
+    int fd = request("/keep");
+    cr_assert_str_eq(get(&server, "/close").body, "true");
+    server_write(&server, "go", "");
+    cr_assert_eq(read_answer(fd).status, 500);
+    cr_assert_eq(get(&server, "/flags").status, 200);
+}
+
+/* A is idle, B holds the other thread: C must not wait for B. */
+Test(models, an_idle_client_makes_way_when_no_thread_is_free)
+{
+    if (strcmp(model_under_test(), "ThreadPool") != 0)
+        cr_skip("%s has no crew", model_under_test());
+    start("pool_size(2) keepalive_timeout(60)");
+    int a = request("/flags");
+    cr_assert_eq(read_answer(a).status, 200);
+    int b = request("/wait?b");
+    while (!server_has(&server, "b"))
+        cr_assert_eq(readable_within(b, 10), 0);
+    cr_assert_eq(get(&server, "/flags").status, 200);
+    server_write(&server, "go", "");
+    cr_assert_eq(read_answer(b).status, 200);
 }

@@ -59,11 +59,11 @@ static struct pair {
 static const struct config_overrides pair_overrides = {.app = "app.lua"};
 static const struct model pair_model = {.name = "Test"};
 static const struct limits pair_limits = {.uri_size = 100,
-                                      .header_size = 1000,
-                                      .header_name = 50,
-                                      .headers = 10,
-                                      .chunk_extension = 100,
-                                      .body_size = 100000};
+                                          .header_size = 1000,
+                                          .header_name = 50,
+                                          .headers = 10,
+                                          .chunk_extension = 100,
+                                          .body_size = 100000};
 
 static inline void set_up(void)
 {

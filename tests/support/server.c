@@ -51,6 +51,13 @@ char *server_path(const struct server *s, const char *name)
     return xasprintf("%s/%s", s->dir, name);
 }
 
+bool server_has(const struct server *s, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return access(path, F_OK) == 0;
+}
+
 void server_write(const struct server *s, const char *name, const char *text)
 {
     char *path = server_path(s, name);

@@ -89,6 +89,9 @@ void await_gone(pid_t pid);
 /* The path of a file in the server's directory; lives as long as the test. */
 char *server_path(const struct server *s, const char *name);
 
+/* Is there a file of that name in the server's directory? */
+bool server_has(const struct server *s, const char *name);
+
 /* Writes a file into the server's directory. */
 void server_write(const struct server *s, const char *name, const char *text);
 

@@ -110,21 +110,25 @@ Test(sig, parent_and_child_do_not_share_a_pipe)
     cr_expect_not(readable(fd));
 }
 
-/* A signal for the child that arrives before its handlers are its own. */
+/* In a child: 0 if SIGQUIT was there when it opened its pipe. */
+static int first_signal(int go)
+{
+    struct err err;
+    char byte;
+    bool went = read(go, &byte, 1) == 1;
+    bool ok = sig_open(signals, COUNT, &err) >= 0;
+    return went && ok && sig_next() == SIGQUIT ? 0 : 1;
+}
+
 Test(sig, sent_right_after_a_fork_reach_the_child_and_not_the_parent)
 {
     int fd = opened();
     int go[2];
-    struct err err;
     cr_assert_eq(pipe(go), 0);
     sig_block_all();
     pid_t pid = fork();
-    if (pid == 0) {
-        char byte;
-        bool went = read(go[0], &byte, 1) == 1;
-        bool ok = sig_open(signals, COUNT, &err) >= 0;
-        _exit(went && ok && sig_next() == SIGQUIT ? 0 : 1);
-    }
+    if (pid == 0)
+        _exit(first_signal(go[0]));
     sig_unblock_all();
     kill(pid, SIGQUIT);
     cr_expect_eq(write(go[1], "x", 1), 1);

@@ -97,11 +97,11 @@ Test(call, slices_an_array_as_a_whole)
 }
 
 static const char pieces_app[] = "return function()\n"
-                               "  local n = 0\n"
-                               "  return 200, {}, function()\n"
-                               "    n = n + 1\n"
-                               "    return n < 4 and 'p' .. n or nil\n"
-                               "  end end";
+                                 "  local n = 0\n"
+                                 "  return 200, {}, function()\n"
+                                 "    n = n + 1\n"
+                                 "    return n < 4 and 'p' .. n or nil\n"
+                                 "  end end";
 
 Test(call, stops_after_each_piece_of_an_iterator)
 {
@@ -139,12 +139,12 @@ Test(call, says_how_long_it_waits)
 }
 
 static const char sleepy_app[] = MODULE "return function()\n"
-                                      "  local n = 0\n"
-                                      "  return 200, {}, function()\n"
-                                      "    rainbows.sleep(9)\n"
-                                      "    n = n + 1\n"
-                                      "    return n < 3 and 'x' or nil\n"
-                                      "  end end";
+                                        "  local n = 0\n"
+                                        "  return 200, {}, function()\n"
+                                        "    rainbows.sleep(9)\n"
+                                        "    n = n + 1\n"
+                                        "    return n < 3 and 'x' or nil\n"
+                                        "  end end";
 
 Test(call, body_may_wait_between_its_pieces)
 {
@@ -290,14 +290,15 @@ Test(call, failure_leaves_the_next_call_unharmed)
 
 /* ---- what is left ---- */
 
-static const char threads_app[] = MODULE "local all, n = {}, 0\n"
-                        "return function()\n"
-                        "  all[coroutine.running()] = true\n"
-                        "  n = n + 1\n"
-                        "  if n == 1 then coroutine.yield() end\n"
-                        "  if n == 2 then rainbows.sleep(9) end\n"
-                        "  local first = next(all)\n"
-                        "  return 200, {}, tostring(next(all, first)) end";
+static const char threads_app[] =
+    MODULE "local all, n = {}, 0\n"
+           "return function()\n"
+           "  all[coroutine.running()] = true\n"
+           "  n = n + 1\n"
+           "  if n == 1 then coroutine.yield() end\n"
+           "  if n == 2 then rainbows.sleep(9) end\n"
+           "  local first = next(all)\n"
+           "  return 200, {}, tostring(next(all, first)) end";
 
 /* Not after an error; see call.c. */
 Test(call, uses_the_coroutine_again_when_the_last_call_was_given_up)
@@ -378,18 +379,19 @@ static double memory_after(struct app *app, int n)
     return memory;
 }
 
-static const char busy_app[] = MODULE "local n = 0\n"
-                        "return function(env)\n"
-                        "  if env.PATH_INFO == '/memory' then\n"
-                        "    collectgarbage() collectgarbage()\n"
-                        "    return 200, {}, tostring(collectgarbage'count')\n"
-                        "  end\n"
-                        "  n = n + 1\n"
-                        "  if n % 7 == 0 then error('x') end\n"
-                        "  if n % 5 == 0 then rainbows.sleep(1) end\n"
-                        "  local body = {env['rack.input']:read('a')}\n"
-                        "  function body:close() end\n"
-                        "  return 200, {}, body end";
+static const char busy_app[] =
+    MODULE "local n = 0\n"
+           "return function(env)\n"
+           "  if env.PATH_INFO == '/memory' then\n"
+           "    collectgarbage() collectgarbage()\n"
+           "    return 200, {}, tostring(collectgarbage'count')\n"
+           "  end\n"
+           "  n = n + 1\n"
+           "  if n % 7 == 0 then error('x') end\n"
+           "  if n % 5 == 0 then rainbows.sleep(1) end\n"
+           "  local body = {env['rack.input']:read('a')}\n"
+           "  function body:close() end\n"
+           "  return 200, {}, body end";
 
 Test(call, ten_thousand_leave_no_memory_behind)
 {

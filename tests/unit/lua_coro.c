@@ -112,13 +112,14 @@ Test(coro, errors_after_a_wait_are_caught_where_they_should_be)
           1, "dead cannot resume dead coroutine");
 }
 
-static const char status_app[] = "local rainbows = require 'rainbows'\n"
-                 "local co\n"
-                 "return function(env)\n"
-                 "  if co then return 200, {}, coroutine.status(co) end\n"
-                 "  co = coroutine.create(function() rainbows.sleep(9) end)\n"
-                 "  coroutine.resume(co)\n"
-                 "  return 200, {}, coroutine.status(co) end";
+static const char status_app[] =
+    "local rainbows = require 'rainbows'\n"
+    "local co\n"
+    "return function(env)\n"
+    "  if co then return 200, {}, coroutine.status(co) end\n"
+    "  co = coroutine.create(function() rainbows.sleep(9) end)\n"
+    "  coroutine.resume(co)\n"
+    "  return 200, {}, coroutine.status(co) end";
 
 Test(coro, coroutine_that_waits_says_that_it_is_suspended)
 {
@@ -133,11 +134,12 @@ Test(coro, coroutine_that_waits_says_that_it_is_suspended)
     app_free(app);
 }
 
-static const char shared_app[] = "local rainbows = require 'rainbows'\n"
-                 "local co = coroutine.wrap(function()\n"
-                 "  for i = 1, 9 do rainbows.sleep(9) coroutine.yield('p' .. "
-                 "i) end end)\n"
-                 "return function(env) return 200, {}, tostring(co()) end";
+static const char shared_app[] =
+    "local rainbows = require 'rainbows'\n"
+    "local co = coroutine.wrap(function()\n"
+    "  for i = 1, 9 do rainbows.sleep(9) coroutine.yield('p' .. "
+    "i) end end)\n"
+    "return function(env) return 200, {}, tostring(co()) end";
 
 Test(coro, two_calls_wait_in_the_same_iterator_without_harm)
 {
