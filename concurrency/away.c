@@ -48,6 +48,7 @@ void away_fini(struct away *away)
 
 void away_send(struct client *client)
 {
+    conn_flush(&client->conn);
     client->away = true;
     client->conn.call_only = true;
 }

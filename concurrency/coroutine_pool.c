@@ -16,6 +16,7 @@ static bool lend(struct loop *loop, struct client *client)
 {
     struct pool *pool = loop->model;
     if (pool->running >= loop->worker->config->pool_size) {
+        conn_flush(&client->conn);
         queue_push(&pool->waiting, &client->node);
         return false;
     }
@@ -54,7 +55,7 @@ static const char *const unused[] = {"app_pool", NULL};
 
 const struct model model_coroutine_pool = {
     .name = "CoroutinePool",
-    .flags = MODEL_YIELDS | MODEL_QUEUES,
+    .flags = MODEL_YIELDS,
     .summary = "the same, at most pool_size calls at once",
     .unused = unused,
     .run = coroutine_pool_run,

@@ -88,7 +88,7 @@ static const char *const unused[] = {"app_pool", NULL};
 
 const struct model model_reactor_thread_pool = {
     .name = "ReactorThreadPool",
-    .flags = MODEL_THREADS | MODEL_QUEUES,
+    .flags = MODEL_THREADS,
     .summary = "libevent holds the clients, calls run in pool_size threads",
     .unused = unused,
     .states = states,

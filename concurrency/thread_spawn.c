@@ -172,7 +172,7 @@ static const char *const unused[] = {"pool_size", NULL};
 
 const struct model model_thread_spawn = {
     .name = "ThreadSpawn",
-    .flags = MODEL_THREADS | MODEL_QUEUES,
+    .flags = MODEL_THREADS,
     .summary = "a thread for each client, app_pool Lua states",
     .unused = unused,
     .states = states,

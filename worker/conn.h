@@ -89,6 +89,10 @@ int64_t conn_spare_from(const struct conn *conn);
 /* Everything is sent, and the client is only given time to read it. */
 bool conn_lingers(const struct conn *conn);
 
+/* Sends what can be sent of earlier answers that were held back: the next call
+ * may be long in coming. Before STEP_CALL is answered. */
+void conn_flush(struct conn *conn);
+
 /* The answer to the request that comes or runs will be the last. */
 void conn_last(struct conn *conn);
 

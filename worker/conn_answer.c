@@ -16,7 +16,6 @@
 #include "worker/exchange.h"
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
-#include "worker/model.h"
 #include "worker/worker.h"
 
 /* How much of a string or an array the output takes before it is sent. In a
@@ -124,8 +123,6 @@ static enum turn call_done(struct conn *c, struct exchange *x)
 enum turn conn_call(struct conn *c)
 {
     struct exchange *x = c->exchange;
-    if (!c->app && buf_len(&c->out) && c->worker->model->flags & MODEL_QUEUES)
-        return conn_send_then(c, CONN_CALL); /* nobody knows how long */
     if (!c->app)
         return TURN_CALL;
     if (x->waits && (x->fresh_wait || c->now < x->wait.deadline)) {

@@ -28,6 +28,15 @@ static void count_sent(struct exchange *x, size_t n)
     x->mark -= n < x->mark ? n : x->mark;
 }
 
+void conn_flush(struct conn *c)
+{
+    if (!buf_len(&c->out))
+        return;
+    ssize_t n = c->transport->write(c->fd, buf_at(&c->out), buf_len(&c->out));
+    if (n > 0) /* else CONN_SEND will see why not */
+        buf_take(&c->out, (size_t)n);
+}
+
 enum turn conn_send(struct conn *c)
 {
     while (buf_len(&c->out)) {

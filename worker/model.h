@@ -13,7 +13,6 @@ struct worker;
 enum {
     MODEL_THREADS = 1, /* calls run in several threads of a worker */
     MODEL_YIELDS = 2,  /* a wait inside a call lets other calls run */
-    MODEL_QUEUES = 4,  /* a call may have to wait for its turn */
 };
 
 /*

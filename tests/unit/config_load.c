@@ -193,7 +193,7 @@ Test(config_load, checks_the_words_of_the_command_line)
     cr_expect(strstr(err.text, "listen: \"nonsense\": no port"));
     over = (struct config_overrides){.worker_processes = 5000, .app = "x"};
     cr_expect_null(config_load(NULL, &over, &err));
-    cr_expect(strstr(err.text, "from 1 to 1024"), "%s", err.text);
+    cr_expect(strstr(err.text, "from 1 to 512"), "%s", err.text);
 }
 
 /* Mistakes. */
@@ -225,9 +225,9 @@ Test(config_load, says_what_was_expected_and_what_it_got)
         {"timeout('5')", "timeout: expected seconds (a number > 0), got \"5\""},
         {"timeout()", "timeout: expected seconds (a number > 0), got nothing"},
         {"worker_processes(0)", "worker_processes: expected an integer from 1 "
-                                "to 1024 or \"auto\", got 0"},
+                                "to 512 or \"auto\", got 0"},
         {"worker_processes(1.5)", "worker_processes: expected an integer from "
-                                  "1 to 1024 or \"auto\", got 1.5"},
+                                  "1 to 512 or \"auto\", got 1.5"},
         {"worker_processes('all')", "worker_processes: expected an integer"},
         {"client_max_body_size('1M')", "client_max_body_size: expected bytes "
                                        "(an integer >= 0), or nil for no"},

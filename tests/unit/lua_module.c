@@ -28,7 +28,11 @@ static void paths_are(const char *lua_path, const char *lua_cpath,
     app_free(app);
 }
 
-#define APP_DIR  "/tmp/?.lua;/tmp/?/init.lua;"
+/* The app's directory, then the server's own modules: those of the source tree,
+ * since nothing lies beside the test. */
+#define APP_DIR                                                                \
+    "/tmp/?.lua;/tmp/?/init.lua;" SOURCE_DIR "/lua/?.lua;" SOURCE_DIR          \
+    "/lua/?/init.lua;"
 #define DEFAULT  "LUA"
 #define CDEFAULT "LUAC"
 
