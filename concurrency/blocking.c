@@ -14,10 +14,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/wait.h"
 #include "concurrency/app_pool.h"
+#include "concurrency/queue.h"
 #include "worker/listener.h"
 #include "worker/worker.h"
 
@@ -223,23 +223,14 @@ void blocking_run(struct blocking *b)
 
 /* ---- setting up ---- */
 
-static int new_eventfd(unsigned value)
-{
-    int fd = eventfd(value, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd >= 0)
-        return fd;
-    log_error("cannot make an eventfd");
-    _Exit(1);
-}
-
 void crew_init(struct crew *crew)
 {
     pthread_mutex_init(&crew->turn, NULL);
     pthread_mutex_init(&crew->lock, NULL);
     crew->free = 0;
-    crew->none_free = new_eventfd(1);
-    crew->leave[0] = new_eventfd(0);
-    crew->leave[1] = new_eventfd(0);
+    crew->none_free = eventfd_new(1);
+    crew->leave[0] = eventfd_new(0);
+    crew->leave[1] = eventfd_new(0);
 }
 
 void crew_fini(struct crew *crew)

@@ -12,6 +12,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+int eventfd_new(unsigned value)
+{
+    int fd = eventfd(value, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd >= 0)
+        return fd;
+    log_error("cannot make an eventfd");
+    _Exit(1);
+}
+
 void queue_init(struct queue *q)
 {
     pthread_mutex_init(&q->lock, NULL);
@@ -19,11 +28,7 @@ void queue_init(struct queue *q)
     q->first = NULL;
     q->last = &q->first;
     q->closed = false;
-    q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (q->wake < 0) {
-        log_error("cannot make an eventfd");
-        _Exit(1);
-    }
+    q->wake = eventfd_new(0);
 }
 
 void queue_fini(struct queue *q)

@@ -22,6 +22,9 @@ struct queue {
     int wake; /* eventfd, readable since a push; owned */
 };
 
+/* An eventfd(2), non-blocking; a worker that cannot have one ends. */
+int eventfd_new(unsigned value);
+
 void queue_init(struct queue *q);
 void queue_fini(struct queue *q);
 

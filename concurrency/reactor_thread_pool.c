@@ -4,9 +4,7 @@
  * threads, each with its own Lua state.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "concurrency/away.h"
 #include "concurrency/threads.h"
@@ -19,12 +17,6 @@ struct pool {
     struct queue calls; /* clients that wait for a thread */
 };
 
-struct member {
-    pthread_t id;
-    size_t number;
-    struct pool *pool;
-};
-
 static bool lend(struct loop *loop, struct client *client)
 {
     struct pool *pool = loop->model;
@@ -35,8 +27,8 @@ static bool lend(struct loop *loop, struct client *client)
 
 static void *member_run(void *arg)
 {
-    struct member *member = arg;
-    struct pool *pool = member->pool;
+    const struct member *member = arg;
+    struct pool *pool = member->all;
     const struct worker *w = pool->away.loop.worker;
     struct app *app = w->apps[member->number];
     struct queue_node *node;
@@ -47,19 +39,6 @@ static void *member_run(void *arg)
     return NULL;
 }
 
-static size_t start_members(struct member *members, size_t n, struct pool *pool)
-{
-    for (size_t i = 0; i < n; i++) {
-        members[i] = (struct member){.number = i, .pool = pool};
-        int rc = thread_start(&members[i].id, member_run, &members[i]);
-        if (rc != 0) {
-            log_error("only %zu of %zu threads: %s", i, n, strerror(rc));
-            return i;
-        }
-    }
-    return n;
-}
-
 static size_t states(const struct config *config)
 {
     return (size_t)config->pool_size;
@@ -68,16 +47,14 @@ static size_t states(const struct config *config)
 static int run(struct worker *w)
 {
     struct pool pool;
-    size_t n = w->app_count;
-    struct member *members = xcalloc(n, sizeof *members);
+    struct member *members = xcalloc(w->app_count, sizeof *members);
     away_init(&pool.away, w, lend);
     queue_init(&pool.calls);
-    n = start_members(members, n, &pool);
+    size_t n = members_start(members, w->app_count, member_run, &pool);
     if (n)
         away_run(&pool.away);
     queue_close(&pool.calls);
-    for (size_t i = 0; i < n; i++)
-        pthread_join(members[i].id, NULL);
+    members_join(members, n);
     queue_fini(&pool.calls);
     away_fini(&pool.away);
     free(members);
