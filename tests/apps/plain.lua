@@ -18,6 +18,12 @@ paths["/sleep"] = function(env)
     return 200, text, "slept\n"
 end
 
+-- The same, and leaves word that it has begun.
+paths["/nap"] = function(env)
+    io.open("napping", "w"):close()
+    return paths["/sleep"](env)
+end
+
 paths["/spin"] = function()
     while true do end
 end

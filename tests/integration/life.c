@@ -448,7 +448,9 @@ Test(life, hup_leaves_calls_the_timeout_they_began_with)
 {
     server_start(&server, with("worker_processes(1)"));
     int fd = dial(&server);
-    send_text(fd, "GET /sleep?2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    send_text(fd, "GET /nap?2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!server_has(&server, "napping"))
+        cr_assert(!readable_within(fd, 10));
     server_rewrite(&server, with("worker_processes(1) timeout(0.2)"));
     server_signal(&server, SIGHUP);
     server_await(&server, "reloaded generation=2");
