@@ -152,10 +152,10 @@ int64_t conn_spare_from(const struct conn *c)
 {
     if (c->state == CONN_LINGER)
         return c->deadline - LINGER_TIME + CONN_SILENCE;
+    if (conn_idle(c))
+        return 0;
     if (c->state != CONN_HEAD || c->head_begun)
         return CLOCK_NEVER;
-    if (c->requests)
-        return 0;
     return c->deadline - c->worker->config->client_header_timeout +
            CONN_SILENCE;
 }

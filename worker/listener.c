@@ -257,12 +257,3 @@ int listener_accept(const struct listener *l, struct peer *client)
         peer_set(client, &from.any);
     return fd;
 }
-
-int listener_queue(const struct listener *l)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-    if (l->path || getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return -1;
-    return (int)info.tcpi_unacked; /* of a listener: its accept queue */
-}

@@ -38,8 +38,4 @@ bool listener_is(const struct listener *listener,
 /* The next connection, non-blocking and close-on-exec; -1 with errno. */
 int listener_accept(const struct listener *listener, struct peer *client);
 
-/* How many connections wait to be accepted; -1 where the system does not say
- * (UNIX sockets). */
-int listener_queue(const struct listener *listener);
-
 #endif

@@ -337,23 +337,3 @@ Test(listener, tells_who_the_client_is)
         listener_close(l);
     }
 }
-
-Test(listener, counts_who_waits_to_be_accepted)
-{
-    struct peer peer;
-    int clients[3];
-    struct listener *l = opened("127.0.0.1:0");
-    cr_expect_eq(listener_queue(l), 0);
-    for (int i = 0; i < 3; i++) {
-        clients[i] = connected(l);
-        cr_expect_eq(listener_queue(l), i + 1);
-    }
-    close(listener_accept(l, &peer));
-    cr_expect_eq(listener_queue(l), 2);
-    for (int i = 0; i < 3; i++)
-        close(clients[i]);
-    listener_close(l);
-    l = opened(path);
-    cr_expect_eq(listener_queue(l), -1);
-    listener_close(l);
-}
