@@ -103,11 +103,25 @@ local function forget_unfinished()
     remove_files(old)
 end
 
+-- Of several workers that open a new database, one turns it into WAL, and the
+-- others find it locked at once, for there SQLite does not mind busy_timeout.
+-- It does where a transaction begins, so they wait for the one before in that.
+local function use_wal()
+    for _ = 1, 100 do
+        if pcall(query, "PRAGMA journal_mode = WAL") then
+            return
+        end
+        query("BEGIN IMMEDIATE")
+        query("COMMIT")
+    end
+    error(DB .. " stays locked")
+end
+
 -- Opens the database and makes its tables if it is new.
 function store.open()
     connection = assert(sqlite3.sqlite3():connect(DB))
     query("PRAGMA busy_timeout = 5000")
-    query("PRAGMA journal_mode = WAL")
+    use_wal()
     query("PRAGMA synchronous = NORMAL")
     query([[CREATE TABLE IF NOT EXISTS notes (
         id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL,
