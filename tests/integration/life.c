@@ -173,8 +173,9 @@ Test(life, quit_serves_the_queue_and_closes_idle_connections)
 
 Test(life, a_worker_that_still_starts_is_no_error_at_the_end)
 {
-    server_start(&server, with("worker_processes(2) after_fork(function(w)\n"
-                               "while w.number == 1 do end end)"));
+    server_launch(&server, with("worker_processes(2) after_fork(function(w)\n"
+                                "while w.number == 1 do end end)"));
+    server_await_serving(&server);
     assert_serves("hello\n");
     server_signal(&server, SIGQUIT);
     int status = server_wait(&server);

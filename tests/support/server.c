@@ -61,11 +61,14 @@ bool server_has(const struct server *s, const char *name)
 void server_write(const struct server *s, const char *name, const char *text)
 {
     char *path = server_path(s, name);
-    FILE *f = fopen(path, "w");
+    char *fresh = xasprintf("%s.new", path);
+    FILE *f = fopen(fresh, "w");
     cr_assert_not_null(f);
-    free(path);
     cr_assert_geq(fputs(text, f), 0);
     cr_assert_eq(fclose(f), 0);
+    cr_assert_eq(rename(fresh, path), 0);
+    free(fresh);
+    free(path);
 }
 
 void server_rewrite(const struct server *s, const char *config)
@@ -255,15 +258,23 @@ void server_launch(struct server *s, const char *config)
     cr_assert_gt(s->pid, 0);
 }
 
-void server_start(struct server *s, const char *config)
+void server_await_serving(struct server *s)
 {
-    server_launch(s, config);
     server_await(s, " serving");
     const char *at = strstr(s->log, "listening on=http://");
     const char *colon = at ? strchr(at + 20, ':') : NULL;
     if (at && at[20] == '[')
         colon = strchr(at, ']') + 1;
     s->port = colon ? atoi(colon + 1) : 0;
+}
+
+void server_start(struct server *s, const char *config)
+{
+    server_launch(s, config);
+    server_await_serving(s);
+    const char *workers = strstr(s->log, " workers=");
+    cr_assert_not_null(workers);
+    server_await_times(s, " ready model=", atoi(workers + 9));
 }
 
 void server_serve(struct server *s, const char *app, const char *more)

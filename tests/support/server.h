@@ -40,8 +40,8 @@ const char *app_path(const char *name);
 void server_prepare(struct server *s);
 
 /*
- * Starts `rainbows -c config.lua` and waits until it serves. The config file
- * is `use(model)` and config. A config without "listen(" listens on a free
+ * Starts `rainbows -c config.lua` and waits until all workers serve. The config
+ * file is `use(model)` and config. A config without "listen(" listens on a free
  * port of 127.0.0.1.
  */
 void server_start(struct server *s, const char *config);
@@ -51,6 +51,9 @@ void server_serve(struct server *s, const char *app, const char *more);
 
 /* server_start() without waiting, for servers that are to fail. */
 void server_launch(struct server *s, const char *config);
+
+/* Waits until one of its workers serves. */
+void server_await_serving(struct server *s);
 
 /* Writes the config file again, as server_start() does. */
 void server_rewrite(const struct server *s, const char *config);
@@ -92,7 +95,7 @@ char *server_path(const struct server *s, const char *name);
 /* Is there a file of that name in the server's directory? */
 bool server_has(const struct server *s, const char *name);
 
-/* Writes a file into the server's directory. */
+/* Puts a file into the server's directory, whole from the first moment. */
 void server_write(const struct server *s, const char *name, const char *text);
 
 #endif
