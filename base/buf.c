@@ -80,6 +80,15 @@ void buf_puts(struct buf *b, const char *text)
     buf_put(b, text, strlen(text));
 }
 
+void buf_insert(struct buf *b, size_t at, const void *bytes, size_t n)
+{
+    size_t behind = buf_len(b) - at;
+    buf_put(b, bytes, n);
+    char *to = buf_at(b) + at;
+    memmove(to + n, to, behind);
+    memcpy(to, bytes, n);
+}
+
 void buf_drop(struct buf *b)
 {
     if (b->data)

@@ -43,6 +43,9 @@ static inline void buf_added(struct buf *b, size_t n)
 void buf_put(struct buf *b, const void *bytes, size_t n);
 void buf_puts(struct buf *b, const char *text);
 
+/* Puts n bytes behind the first `at` live ones. */
+void buf_insert(struct buf *b, size_t at, const void *bytes, size_t n);
+
 /* Takes n bytes off the front. */
 static inline void buf_take(struct buf *b, size_t n)
 {

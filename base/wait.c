@@ -30,3 +30,17 @@ short wait_block(const struct wait *wait)
 {
     return wait_block_unless(wait, NULL);
 }
+
+short wait_either(const struct wait *first, const struct wait *second,
+                  bool *second_came)
+{
+    struct pollfd fds[2] = {
+        {.fd = first->fd, .events = first->events},
+        {.fd = second ? second->fd : -1, .events = second ? second->events : 0},
+    };
+    *second_came = false;
+    if (poll(fds, 2, clock_poll_ms(first->deadline, clock_now())) <= 0)
+        return 0;
+    *second_came = fds[1].revents != 0;
+    return fds[0].revents;
+}

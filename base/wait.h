@@ -3,6 +3,7 @@
 #define RAINBOWS_BASE_WAIT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -23,5 +24,11 @@ short wait_block(const struct wait *wait);
  * POLLERR then. NULL: as wait_block(). */
 short wait_block_unless(const struct wait *wait,
                         const volatile sig_atomic_t *stop);
+
+/* Blocks until something comes for the first or the second (NULL: only for the
+ * first), or the first's deadline passes; or for no reason. Returns what came
+ * for the first; *second_came says whether anything did for the second. */
+short wait_either(const struct wait *first, const struct wait *second,
+                  bool *second_came);
 
 #endif

@@ -18,7 +18,6 @@ static void on_back(void *arg, short events)
     queue_clear_wake(&away->back);
     while ((node = queue_try(&away->back))) {
         struct client *client = (struct client *)node;
-        client->away = false;
         loop_resume(client);
     }
 }
@@ -49,7 +48,6 @@ void away_fini(struct away *away)
 void away_send(struct client *client)
 {
     conn_flush(&client->conn);
-    client->away = true;
     client->conn.call_only = true;
 }
 
@@ -58,8 +56,11 @@ void away_call(struct away *away, struct client *client, struct app *app)
     struct conn *c = &client->conn;
     c->app = app;
     while (conn_step(c) == STEP_WAIT && c->app) {
-        short events = wait_block(&c->wait);
+        bool foreign_came = false;
+        short events = wait_either(&c->wait, conn_foreign(c), &foreign_came);
         c->ready = c->ready || (events & ~POLLOUT);
+        if (foreign_came)
+            conn_wake(c);
     }
     conn_end_call(c);
     c->call_only = false;

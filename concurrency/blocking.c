@@ -107,6 +107,10 @@ static bool watch(struct blocking *b, bool spare)
         .fd = leave_it ? b->crew->none_free : -1, .events = POLLIN};
     b->fds[b->client] =
         (struct pollfd){.fd = c->wait.fd, .events = c->wait.events};
+    const struct wait *foreign = conn_foreign(c);
+    b->fds[b->client + 1] =
+        (struct pollfd){.fd = foreign ? foreign->fd : -1,
+                        .events = foreign ? foreign->events : 0};
     return spare && !leave_it;
 }
 
@@ -123,8 +127,10 @@ static bool wait_for_client(struct blocking *b)
     int64_t until = c->wait.deadline;
     if (spare > now && spare < until)
         until = spare;
-    if (poll(b->fds, b->client + 1, clock_poll_ms(until, now)) <= 0)
+    if (poll(b->fds, b->client + 2, clock_poll_ms(until, now)) <= 0)
         return true;
+    if (b->fds[b->client + 1].revents)
+        conn_wake(c);
     c->ready = c->ready || (b->fds[b->client].revents & ~POLLOUT);
     take_notices(b);
     if (!watches || !somebody_knocks(b) || !accept_one(b, &b->next))
@@ -257,7 +263,7 @@ void blocking_init(struct blocking *b, bool listens)
     int notices[NOTICE_FDS];
     b->listeners = NOTICE_FDS + 1;
     b->client = b->listeners + listeners;
-    b->fds = xcalloc(b->client + 1, sizeof *b->fds);
+    b->fds = xcalloc(b->client + 2, sizeof *b->fds);
     if (b->crew)
         memcpy(notices, b->crew->leave, sizeof notices);
     else

@@ -44,7 +44,7 @@ struct blocking {
     struct crew *crew;  /* NULL: this is the main thread, which takes the
                            worker's notices itself */
     struct pollfd *fds; /* owned: notices, the crew's none_free, listeners,
-                           the client */
+                           the client, what its call waits for */
     size_t listeners;   /* place of the first */
     size_t client;      /* place of the client */
     struct app *lent;   /* out of the pool */

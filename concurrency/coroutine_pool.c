@@ -9,6 +9,7 @@
 
 struct pool {
     int running;          /* calls */
+    bool resuming;        /* clients out of the queue */
     struct queue waiting; /* clients whose requests have come */
 };
 
@@ -25,17 +26,24 @@ static bool lend(struct loop *loop, struct client *client)
     return true;
 }
 
+/* Calls that end at once give their places back from inside this: then it is
+ * the outermost that goes on. */
 static void returned(struct loop *loop, struct app *app)
 {
     struct pool *pool = loop->model;
-    struct queue_node *node = queue_try(&pool->waiting);
+    struct queue_node *node;
     pool->running--;
-    if (!node)
+    if (pool->resuming)
         return;
-    struct client *client = (struct client *)node;
-    pool->running++;
-    client->conn.app = app;
-    loop_resume(client);
+    pool->resuming = true;
+    while (pool->running < loop->worker->config->pool_size &&
+           (node = queue_try(&pool->waiting))) {
+        struct client *client = (struct client *)node;
+        pool->running++;
+        client->conn.app = app;
+        loop_resume(client);
+    }
+    pool->resuming = false;
 }
 
 static int coroutine_pool_run(struct worker *w)
@@ -55,7 +63,7 @@ static const char *const unused[] = {"app_pool", NULL};
 
 const struct model model_coroutine_pool = {
     .name = "CoroutinePool",
-    .flags = MODEL_YIELDS,
+    .flags = MODEL_YIELDS | MODEL_ASYNC,
     .summary = "the same, at most pool_size calls at once",
     .unused = unused,
     .run = coroutine_pool_run,

@@ -9,6 +9,7 @@
 #include "concurrency/evloop.h"
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -213,7 +214,8 @@ struct watch *watch_new(struct evloop *loop, int fd, watch_fn *fn, void *arg)
     return w;
 }
 
-static void set_events(struct watch *w, short events)
+/* False: it cannot be watched. */
+static bool set_events(struct watch *w, short events)
 {
     struct event_base *base = w->loop->base;
     short what = EV_PERSIST;
@@ -223,19 +225,25 @@ static void set_events(struct watch *w, short events)
         what |= EV_WRITE;
     event_del(&w->io);
     event_assign(&w->io, base, event_get_fd(&w->io), what, on_io, w);
-    if (events)
-        event_add(&w->io, NULL);
     w->events = events;
+    return !events || event_add(&w->io, NULL) == 0;
 }
 
 void watch_set(struct watch *w, short events, int64_t deadline)
 {
-    if (events != w->events)
-        set_events(w, events);
+    if (events != w->events && !set_events(w, events))
+        deadline = clock_now();
     w->deadline = deadline;
     if (deadline >= w->armed)
         return;
     heap_add(w, deadline);
+    set_timer(w->loop);
+}
+
+void watch_soon(struct watch *w)
+{
+    w->deadline = clock_now();
+    heap_add(w, w->deadline);
     set_timer(w->loop);
 }
 

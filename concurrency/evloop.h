@@ -30,9 +30,13 @@ struct watch *watch_new(struct evloop *loop, int fd, watch_fn *fn, void *arg);
  * What it watches for from now on: POLLIN, POLLOUT, both or none, and until
  * when (base/clock.h). Costs nothing when the events stay the same and the
  * deadline moves away: the timer keeps its old time, fires early and is set
- * again for the rest. A shorter deadline sets it at once.
+ * again for the rest. A shorter deadline sets it at once. A descriptor that
+ * cannot be watched (closed, a regular file) is ready: it is called with 0.
  */
 void watch_set(struct watch *watch, short events, int64_t deadline);
+
+/* Calls it with 0 in the next turn of the loop, whatever it watches for. */
+void watch_soon(struct watch *watch);
 
 void watch_free(struct watch *watch); /* NULL does nothing */
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -53,6 +54,7 @@ static void client_over(struct client *client)
     struct loop *loop = client->loop;
     LIST_REMOVE(client, link);
     watch_free(client->watch);
+    watch_free(client->foreign);
     conn_fini(&client->conn);
     settle(client);
     free(client);
@@ -67,6 +69,7 @@ static void client_over(struct client *client)
 static bool lend(struct client *client)
 {
     if (!client->loop->lend(client->loop, client)) {
+        client->kept = true;
         watch_set(client->watch, 0, CLOCK_NEVER);
         return false;
     }
@@ -74,28 +77,48 @@ static bool lend(struct client *client)
     return true;
 }
 
-static void client_step(struct client *client)
+static void on_foreign(void *arg, short events);
+
+/* Its descriptor may be closed as soon as the call goes on. */
+static void forget_foreign(struct client *client)
+{
+    watch_free(client->foreign);
+    client->foreign = NULL;
+}
+
+static void watch_client(struct client *client)
 {
     struct conn *c = &client->conn;
+    const struct wait *foreign = conn_foreign(c);
+    watch_set(client->watch, c->wait.fd < 0 ? 0 : c->wait.events,
+              c->wait.deadline);
+    if (!foreign)
+        return;
+    client->foreign =
+        watch_new(client->loop->ev, foreign->fd, on_foreign, client);
+    watch_set(client->foreign, foreign->events, CLOCK_NEVER);
+}
+
+static void client_step(struct client *client)
+{
+    forget_foreign(client);
     for (;;) {
-        enum step step = conn_step(c);
+        enum step step = conn_step(&client->conn);
         if (step == STEP_OVER) {
             client_over(client);
             return;
         }
+        if (step == STEP_WAIT)
+            watch_client(client); /* first: settling may wake it */
         settle(client);
-        if (step == STEP_WAIT) {
-            watch_set(client->watch, c->wait.fd < 0 ? 0 : c->wait.events,
-                      c->wait.deadline);
-            return;
-        }
-        if (!lend(client))
+        if (step == STEP_WAIT || !lend(client))
             return;
     }
 }
 
 void loop_resume(struct client *client)
 {
+    client->kept = false;
     client->lent = client->conn.app;
     client_step(client);
 }
@@ -106,6 +129,22 @@ static void on_client(void *arg, short events)
     if (events & POLLIN)
         client->conn.ready = true;
     client_step(client);
+}
+
+static void on_foreign(void *arg, short events)
+{
+    (void)events;
+    struct client *client = arg;
+    conn_wake(&client->conn);
+    client_step(client);
+}
+
+static void wake(struct conn *c)
+{
+    struct client *client =
+        (struct client *)((char *)c - offsetof(struct client, conn));
+    if (!client->kept)
+        watch_soon(client->watch);
 }
 
 /* ---- doors ---- */
@@ -128,7 +167,8 @@ static bool accept_one(struct door *door)
     conn_init(&client->conn, loop->worker, door->listener, fd, &peer);
     client->loop = loop;
     client->lent = NULL;
-    client->away = false;
+    client->kept = false;
+    client->foreign = NULL;
     client->watch = watch_new(loop->ev, fd, on_client, client);
     LIST_INSERT_HEAD(&loop->clients, client, link);
     loop->count++;
@@ -173,7 +213,7 @@ static void tell_clients(struct loop *loop)
     struct client *client = LIST_FIRST(&loop->clients);
     while (client) {
         struct client *next = LIST_NEXT(client, link);
-        if (!client->away) {
+        if (!client->kept) {
             conn_last(&client->conn);
             if (conn_spare_from(&client->conn) != CLOCK_NEVER) {
                 client->conn.ready = true;
@@ -209,6 +249,7 @@ void loop_init(struct loop *loop)
     struct worker *w = loop->worker;
     int fds[NOTICE_FDS];
     loop->ev = evloop_new();
+    w->wake = wake;
     LIST_INIT(&loop->clients);
     worker_notice_fds(w, fds);
     for (int i = 0; i < NOTICE_FDS; i++) {

@@ -18,10 +18,11 @@ struct client {
     struct queue_node node; /* for a model's queue; first: a node is its
                                client */
     struct conn conn;
-    struct watch *watch; /* owned */
-    struct loop *loop;   /* borrowed */
-    struct app *lent;    /* what the model put into conn.app; NULL: nothing */
-    bool away;           /* a thread has it; the loop leaves it alone */
+    struct watch *watch;   /* owned */
+    struct watch *foreign; /* owned; of conn_foreign(); NULL: nothing */
+    struct loop *loop;     /* borrowed */
+    struct app *lent;      /* what the model put into conn.app; NULL: nothing */
+    bool kept; /* by the model, after lend(); the loop leaves it alone */
     LIST_ENTRY(client) link;
 };
 

@@ -26,6 +26,7 @@ static const char *const unused[] = {"pool_size", "app_pool", NULL};
 
 const struct model model_reactor = {
     .name = "Reactor",
+    .flags = MODEL_BUFFERS_INPUT | MODEL_ASYNC,
     .summary = "libevent; calls run on the loop, bodies may wait",
     .unused = unused,
     .run = reactor_run,
@@ -37,7 +38,7 @@ const struct model model_reactor = {
  */
 const struct model model_coroutine_spawn = {
     .name = "CoroutineSpawn",
-    .flags = MODEL_YIELDS,
+    .flags = MODEL_YIELDS | MODEL_ASYNC,
     .summary = "libevent; every wait inside the app lets others run",
     .unused = unused,
     .run = reactor_run,

@@ -65,7 +65,7 @@ static const char *const unused[] = {"app_pool", NULL};
 
 const struct model model_reactor_thread_pool = {
     .name = "ReactorThreadPool",
-    .flags = MODEL_THREADS,
+    .flags = MODEL_THREADS | MODEL_BUFFERS_INPUT,
     .summary = "libevent holds the clients, calls run in pool_size threads",
     .unused = unused,
     .states = states,

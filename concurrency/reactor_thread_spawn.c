@@ -94,7 +94,7 @@ static const char *const unused[] = {"pool_size", NULL};
 
 const struct model model_reactor_thread_spawn = {
     .name = "ReactorThreadSpawn",
-    .flags = MODEL_THREADS,
+    .flags = MODEL_THREADS | MODEL_BUFFERS_INPUT,
     .summary = "libevent holds the clients, each call has a thread",
     .unused = unused,
     .states = states,

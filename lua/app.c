@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/fence.h"
+#include "lua/async.h"
 #include "lua/coro.h"
 #include "lua/env.h"
 #include "lua/input.h"
@@ -84,6 +85,17 @@ static int call_protected(lua_State *L, int n, int results, struct err *err)
     err_set(err, "%s", text ? text : "(error in the error handler)");
     lua_pop(L, 1);
     return -1;
+}
+
+void app_protected(struct app *app, int n, const char *words)
+{
+    struct err err;
+    app->co = app->L;
+    int rc = call_protected(app->L, n, 0, &err);
+    app->co = NULL;
+    interrupt_over(app, app->L);
+    if (rc < 0)
+        log_error("%s: %s", words, err.text);
 }
 
 /* ---- paths ---- */
@@ -270,6 +282,7 @@ static int prepare(lua_State *L)
     coro_open(L);
     app->env_meta = env_open(L);
     app->input_meta = input_open(L);
+    app->async_meta = async_open(L);
     app->errors = logger_open_errors(L);
     app->logger = logger_open(L);
     lua_getglobal(L, "math");

@@ -26,6 +26,7 @@ struct app_identity {
     const char *model;  /* borrowed as long as the app lives */
     bool multithread;   /* rack.multithread */
     bool waits_in_call; /* a wait inside call(env) lets others run */
+    bool async;         /* calls can be answered later */
 };
 
 /*

@@ -9,7 +9,6 @@
 
 #include <lauxlib.h>
 
-#include "base/log.h"
 #include "lua/state.h"
 
 static bool empty_matches(lua_State *L)
@@ -39,7 +38,8 @@ static const struct body_kind body_empty = {
 };
 
 static const struct body_kind *const kinds[] = {
-    &body_string, &body_empty, &body_function, &body_file, &body_array,
+    &body_string, &body_empty,      &body_function,
+    &body_file,   &body_deferrable, &body_array,
 };
 
 const struct body_kind *body_find(lua_State *L)
@@ -49,7 +49,7 @@ const struct body_kind *body_find(lua_State *L)
             return kinds[i];
     luaL_error(L,
                "the app's body is a %s: expected nil, a string, a function, "
-               "a file handle or an array of strings",
+               "a file handle, a deferrable or an array of strings",
                luaL_typename(L, BODY));
     return NULL;
 }
@@ -114,10 +114,19 @@ void body_close(struct call *call)
         lua_pushcfunction(L, close_value);
         lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
         luaL_unref(L, LUA_REGISTRYINDEX, ref);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-            const char *text = lua_tostring(L, -1);
-            log_error("closing the body failed: %s", text ? text : "?");
-            lua_pop(L, 1);
-        }
+        app_protected(call->app, 1, "closing the body failed");
+    }
+}
+
+void body_discard(lua_State *L)
+{
+    static const int places[] = {BODY, BODY_CLOSING};
+    for (int i = 0; i < 2; i++) {
+        if (!is_closable(L, places[i]) ||
+            (i && lua_rawequal(L, BODY, BODY_CLOSING)))
+            continue;
+        lua_pushcfunction(L, close_value);
+        lua_pushvalue(L, places[i]);
+        lua_call(L, 1, 0);
     }
 }

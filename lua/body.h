@@ -34,7 +34,8 @@ struct body_kind {
     int (*send)(lua_State *L, struct call *call);
 };
 
-extern const struct body_kind body_string, body_function, body_file, body_array;
+extern const struct body_kind body_string, body_function, body_file,
+    body_deferrable, body_array;
 
 /* The kind of the body on the stack; an error of the app when there is none. */
 const struct body_kind *body_find(lua_State *L);
@@ -44,5 +45,12 @@ void body_note_closers(lua_State *L, struct call *call);
 
 /* Closes what was noted, each exactly once; errors are logged. */
 void body_close(struct call *call);
+
+/* Closes an answer's body and closing value, at their places on the stack, that
+ * nobody will send. */
+void body_discard(lua_State *L);
+
+/* The call of a deferrable body is over: fails it if it has not ended. */
+void deferrable_over(struct call *call);
 
 #endif

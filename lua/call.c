@@ -13,6 +13,7 @@
 #include <lauxlib.h>
 
 #include "base/mem.h"
+#include "lua/async.h"
 #include "lua/body.h"
 #include "lua/coro.h"
 #include "lua/env.h"
@@ -59,7 +60,7 @@ static struct call *call_make(struct app *app)
     call->co = lua_newthread(app->L);
     call->ref = luaL_ref(app->L, LUA_REGISTRYINDEX);
     lua_checkstack(call->co, STACK_RESERVE);
-    call->input = LUA_NOREF;
+    call->input = call->deferrable = LUA_NOREF;
     for (int i = 0; i < CLOSE_COUNT; i++)
         call->close[i] = LUA_NOREF;
     return call;
@@ -75,6 +76,7 @@ struct call *call_new(struct app *app, const struct call_start *start)
     call->start = *start;
     call->head = NULL;
     call->started = call->answered = false;
+    call->deferred = DEFERRED_NOT;
     call->file = (struct call_file){.fd = -1};
     call->at = 0;
     call->item = 0;
@@ -145,6 +147,21 @@ enum call_status call_step(struct call *call, struct wait *wait)
                            "app's own");
 }
 
+bool call_answered(const struct call *call)
+{
+    return call->answered;
+}
+
+void call_client_closed(struct call *call)
+{
+    async_closed(call);
+}
+
+void call_cancel(struct call *call, const char *why)
+{
+    fail_with(call, why);
+}
+
 struct call_file call_file(struct call *call)
 {
     struct call_file file = call->file;
@@ -187,12 +204,17 @@ void call_free(struct call *call)
         return;
     lua_State *co = call->co;
     int status = lua_status(co);
+    if (call->head)
+        env_forget_call(call->head);
     if (status != LUA_OK) {
         lua_resetthread(co);
         lua_settop(co, 0);
         lua_checkstack(co, STACK_RESERVE);
     }
     lua_settop(co, 0);
+    async_over(call);
+    if (call->deferrable != LUA_NOREF)
+        deferrable_over(call);
     body_close(call);
     if (call->input != LUA_NOREF)
         drop_input(call);

@@ -10,8 +10,11 @@
  */
 #include "lua/coro.h"
 
+#include <math.h>
+
 #include <lauxlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/wait.h"
 #include "lua/state.h"
@@ -38,6 +41,21 @@ int coro_yield(lua_State *L, enum call_status why, lua_KFunction k,
     return lua_yieldk(L, 1, ctx, k);
 }
 
+int64_t seconds_check(lua_State *L, int arg)
+{
+    lua_Number seconds = luaL_checknumber(L, arg);
+    luaL_argcheck(L, seconds >= 0 && isfinite(seconds), arg,
+                  "expected seconds, 0 or more");
+    if (seconds > 1e9)
+        seconds = 1e9;
+    return (int64_t)(seconds * (lua_Number)CLOCK_SECOND);
+}
+
+bool coro_can_yield(lua_State *L)
+{
+    return lua_isyieldable(L) && !app_of(L)->no_wait;
+}
+
 /* In a model that does not wait inside calls only the body's time is shared,
  * and only where Lua can yield. */
 static bool can_wait(lua_State *L, struct app *app)
@@ -45,7 +63,7 @@ static bool can_wait(lua_State *L, struct app *app)
     struct call *call = app->running;
     if (!call || !(call->answered || app->identity.waits_in_call))
         return false;
-    if (lua_isyieldable(L) && !app->no_wait)
+    if (coro_can_yield(L))
         return true;
     if (!app->warned)
         log_warn("a wait inside a function that cannot yield (require, "

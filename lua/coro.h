@@ -3,6 +3,7 @@
 #define RAINBOWS_LUA_CORO_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <lua.h>
 
@@ -12,6 +13,13 @@ struct wait;
 
 /* Puts resume and wrap of ours into the coroutine library of the state. */
 void coro_open(lua_State *L);
+
+/* The seconds at arg, as base/clock.h's microseconds; an error when they are
+ * none. */
+int64_t seconds_check(lua_State *L, int arg);
+
+/* Can the code that runs in L be stopped here? */
+bool coro_can_yield(lua_State *L);
 
 /*
  * Waits from inside app code; `return coro_wait(...)` in a lua_CFunction. Lets

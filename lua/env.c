@@ -194,8 +194,9 @@ int env_open(lua_State *L)
 
 /* ---- making one ---- */
 
-static void push_head(lua_State *L, const struct call_start *start)
+static void push_head(lua_State *L, struct call *call)
 {
+    const struct call_start *start = &call->start;
     const struct request *rq = start->request;
     size_t fields = rq->field_count * sizeof *rq->fields;
     struct head *h = lua_newuserdatauv(
@@ -208,17 +209,18 @@ static void push_head(lua_State *L, const struct call_start *start)
         memcpy(behind + fields + rq->field_count, rq->bytes, rq->size);
     h->client = *start->client;
     h->server = *start->server;
+    h->call = call;
     h->given = 0;
 }
 
 void env_push(lua_State *L, struct call *call)
 {
-    push_head(L, &call->start);
+    push_head(L, call);
     lua_createtable(L, 0, 4); /* [head, env] */
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, &head_key);
     if (request_has_body(call->start.request)) {
-        input_push(L, call->start.body);
+        input_push(L, call);
         lua_pushvalue(L, -1);
         call->input = luaL_ref(L, LUA_REGISTRYINDEX);
         lua_setfield(L, -2, "rack.input");
@@ -226,6 +228,11 @@ void env_push(lua_State *L, struct call *call)
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->app->env_meta);
     lua_setmetatable(L, -2);
+}
+
+void env_forget_call(void *head)
+{
+    ((struct head *)head)->call = NULL;
 }
 
 struct span env_method(const void *head)

@@ -24,6 +24,9 @@ void env_push(lua_State *L, struct call *call);
  * are no env are left alone. */
 void env_fill(lua_State *L, int idx);
 
+/* The call is over: what the env gives from now on knows of none. */
+void env_forget_call(void *head);
+
 /* Method and target out of the userdata that env_push() made. */
 struct span env_method(const void *head);
 struct span env_target(const void *head);

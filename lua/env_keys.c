@@ -5,8 +5,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include <lua.h>
+#include <lauxlib.h>
 
+#include "base/clock.h"
+#include "lua/async.h"
+#include "lua/coro.h"
 #include "lua/env_parts.h"
 #include "lua/input.h"
 #include "lua/state.h"
@@ -154,6 +157,33 @@ static void push_false(lua_State *L, struct head *h)
     lua_pushboolean(L, 0);
 }
 
+static void push_async_callback(lua_State *L, struct head *h)
+{
+    async_push_callback(L, h->call);
+}
+
+static void push_async_close(lua_State *L, struct head *h)
+{
+    async_push_close(L, h->call);
+}
+
+/* (seconds): from now on, for the call that runs */
+static int extend(lua_State *L)
+{
+    int64_t time = seconds_check(L, 1);
+    const struct call *call = app_of(L)->running;
+    if (!call)
+        return luaL_error(L, "rainbows.timeout: no call is running");
+    call->start.driver->extend(call->start.driver_arg, clock_now() + time);
+    return 0;
+}
+
+static void push_timeout(lua_State *L, struct head *h)
+{
+    (void)h;
+    lua_pushcfunction(L, extend);
+}
+
 static void push_model(lua_State *L, struct head *h)
 {
     (void)h;
@@ -191,6 +221,9 @@ const struct env_key env_keys[ENV_KEY_COUNT] = {
     {"rack.hijack?", push_false},
     {"rainbows.model", push_model},
     {"rainbows.worker", push_worker},
+    {"rainbows.timeout", push_timeout},
+    {"async.callback", push_async_callback},
+    {"async.close", push_async_close},
 };
 
 static_assert(ENV_KEY_COUNT <= 64, "struct head's given has 64 bits");

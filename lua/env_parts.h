@@ -19,6 +19,7 @@
 struct head {
     struct request rq; /* its pointers lead into this userdata */
     struct peer client, server;
+    struct call *call; /* NULL: it is over */
     uint64_t given;    /* bit per key of env_keys[] */
     bool *field_given; /* per field, behind the struct */
 };
@@ -32,7 +33,7 @@ struct env_key {
 
 enum {
     ENV_KEY_INPUT = 0,
-    ENV_KEY_COUNT = 24
+    ENV_KEY_COUNT = 27
 };
 
 extern const struct env_key env_keys[ENV_KEY_COUNT];

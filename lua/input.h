@@ -4,16 +4,15 @@
 
 #include <lua.h>
 
-struct spool;
+struct call;
 
 /* Makes the metatable of rack.input objects; returns its reference. */
 int input_open(lua_State *L);
 
-/* Pushes a rack.input that owns what body holds; body is empty then. NULL: an
- * input without bytes. */
-void input_push(lua_State *L, struct spool *body);
+/* Pushes a rack.input that reads the call's body. NULL: one without bytes. */
+void input_push(lua_State *L, struct call *call);
 
-/* Frees the bytes of the input at idx; reads give nil from then on. */
+/* The input at idx lets go of its call: reads give nil from then on. */
 void input_close(lua_State *L, int idx);
 
 #endif

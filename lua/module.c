@@ -4,7 +4,8 @@
  */
 #include "lua/module.h"
 
-#include <math.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -19,14 +20,38 @@
 /* sleep(seconds) */
 static int module_sleep(lua_State *L)
 {
-    lua_Number seconds = luaL_checknumber(L, 1);
-    luaL_argcheck(L, seconds >= 0 && isfinite(seconds), 1,
-                  "expected seconds, 0 or more");
-    if (seconds > 1e9)
-        seconds = 1e9;
-    int64_t pause = (int64_t)(seconds * (lua_Number)CLOCK_SECOND);
-    struct wait wait = {.fd = -1, .deadline = clock_now() + pause};
+    struct wait wait = {.fd = -1,
+                        .deadline = clock_now() + seconds_check(L, 1)};
     return coro_wait(L, &wait, NULL, 0);
+}
+
+/* After the wait: was it the descriptor, or the clock? */
+static int waited(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    struct pollfd p = {.fd = (int)lua_tointeger(L, 1), .events = (short)ctx};
+    if (poll(&p, 1, 0) == 0) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "timeout");
+        return 2;
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* wait(fd, "r" | "w" | "rw"[, seconds]) -> true; nil, "timeout" */
+static int module_wait(lua_State *L)
+{
+    static const char *const names[] = {"r", "w", "rw", NULL};
+    static const short events[] = {POLLIN, POLLOUT, POLLIN | POLLOUT};
+    lua_Integer fd = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, fd >= 0 && fcntl((int)fd, F_GETFD) >= 0, 1,
+                  "expected an open file descriptor");
+    short what = events[luaL_checkoption(L, 2, "r", names)];
+    struct wait wait = {.fd = (int)fd, .events = what, .deadline = CLOCK_NEVER};
+    if (!lua_isnoneornil(L, 3))
+        wait.deadline = clock_now() + seconds_check(L, 3);
+    return coro_wait(L, &wait, waited, what);
 }
 
 /* env(env) -> the same table, filled and plain */
@@ -96,13 +121,11 @@ static int module_log(lua_State *L)
 
 static int open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"sleep", module_sleep},
-                                         {"env", module_env},
-                                         {"at_boot", module_at_boot},
-                                         {"at_quit", module_at_quit},
-                                         {"worker", module_worker},
-                                         {"log", module_log},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"sleep", module_sleep},     {"wait", module_wait},
+        {"env", module_env},         {"at_boot", module_at_boot},
+        {"at_quit", module_at_quit}, {"worker", module_worker},
+        {"log", module_log},         {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, RAINBOWS_VERSION);
     lua_setfield(L, -2, "version");

@@ -12,7 +12,9 @@
 #include <lauxlib.h>
 
 #include "http/reply.h"
+#include "lua/async.h"
 #include "lua/body.h"
+#include "lua/coro.h"
 #include "lua/state.h"
 
 /* The places of body.h are filled: from three to six results, or from one
@@ -41,11 +43,6 @@ static int check_status(lua_State *L)
                           luaL_tolstring(L, BODY_STATUS, NULL));
     }
     lua_Integer status = lua_tointeger(L, BODY_STATUS);
-    if (status == -1)
-        return luaL_error(L,
-                          "the app returned -1 (answer later), and the "
-                          "model %s has no async.callback",
-                          app_of(L)->identity.model);
     if (status < 200 || status > 999)
         return luaL_error(L,
                           "the app returned %I as its status: expected an "
@@ -129,11 +126,55 @@ static void send_headers(lua_State *L, struct reply *r)
     }
 }
 
+/* ---- -1 ---- */
+
+/* Waits for what async.callback is given: that is the answer then. */
+static int wait_for_answer(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    struct call *call = (struct call *)ctx;
+    if (async_state(call) == ASYNC_OPEN)
+        return coro_yield(L, CALL_LATER, wait_for_answer, ctx);
+    lua_settop(L, BODY_HEAD);
+    async_take(L, call);
+    return result_send(L, call);
+}
+
+static bool answers_later(lua_State *L)
+{
+    return lua_isinteger(L, BODY_STATUS) && lua_tointeger(L, BODY_STATUS) == -1;
+}
+
+static int answer_later(lua_State *L, struct call *call)
+{
+    const struct app *app = call->app;
+    if (!app->identity.async)
+        return luaL_error(L,
+                          "the app returned -1 (answer later), and the "
+                          "model %s has no async.callback",
+                          app->identity.model);
+    switch (async_state(call)) {
+    case ASYNC_NONE:
+        return luaL_error(L, "the app returned -1 (answer later), but has not "
+                             "taken env[\"async.callback\"] to do so");
+    case ASYNC_TAKEN:
+        return luaL_error(L, "async.callback was called with -1 as the status: "
+                             "expected the answer");
+    default:
+        return wait_for_answer(L, LUA_OK, (lua_KContext)call);
+    }
+}
+
 int result_send(lua_State *L, struct call *call)
 {
     struct reply *r = call->start.reply;
     arrange(L);
+    if (answers_later(L))
+        return answer_later(L, call);
     body_note_closers(L, call);
+    if (async_state(call) == ASYNC_GIVEN)
+        return luaL_error(L, "the app answered twice: through async.callback "
+                             "and by what it returned");
     reply_start(r, check_status(L));
     send_headers(L, r);
     const struct body_kind *kind = body_find(L);
@@ -145,4 +186,13 @@ int result_send(lua_State *L, struct call *call)
         close(call->file.fd);
     call->file = (struct call_file){.fd = -1};
     return 0;
+}
+
+void result_discard(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_insert(L, BODY_HEAD);
+    arrange(L);
+    body_discard(L);
+    lua_settop(L, 0);
 }

@@ -13,4 +13,8 @@ struct call;
  */
 int result_send(lua_State *L, struct call *call);
 
+/* Closes the body of an answer that nobody will send: all that lies on the
+ * stack, as the app gave it. Leaves nothing there. */
+void result_discard(lua_State *L);
+
 #endif

@@ -21,22 +21,33 @@ enum {
     CLOSE_COUNT
 };
 
+/* A deferrable body's life; body_deferrable.c. */
+enum deferred {
+    DEFERRED_NOT, /* the body is none */
+    DEFERRED_OPEN,
+    DEFERRED_DONE,
+    DEFERRED_FAILED
+};
+
 struct call {
     struct app *app; /* borrowed */
     lua_State *co;   /* anchored by ref */
     int ref;
     struct call *next; /* in the app's free list */
     struct call_start start;
-    const void *head;     /* on the coroutine's stack; see env.h */
+    void *head;           /* on the coroutine's stack; see env.h */
     bool started;         /* its coroutine runs, or ran */
     bool answered;        /* the triple was returned: the body is being sent */
     enum call_status why; /* of the last tagged yield */
     struct wait wait;     /* for CALL_WAITS */
     struct call_file file;
     size_t at; /* string and array bodies: bytes sent of the current string, */
-    lua_Integer item;       /* and the array's index */
-    char *error;            /* owned; after CALL_FAILED */
-    int input;              /* reference of the rack.input, or LUA_NOREF */
+    lua_Integer item;    /* and the array's index */
+    char *error;         /* owned; after CALL_FAILED */
+    int input;           /* reference of the rack.input, or LUA_NOREF */
+    struct async *async; /* async.h; NULL: not asked for */
+    enum deferred deferred;
+    int deferrable;         /* its reference, or LUA_NOREF */
     int close[CLOSE_COUNT]; /* references of what must be closed */
 };
 
@@ -44,7 +55,7 @@ struct app {
     lua_State *L; /* owned */
     int function; /* references: what is called, */
     int self;     /* and the object of an app:call(env), or LUA_NOREF */
-    int env_meta, input_meta, errors, logger; /* references */
+    int env_meta, input_meta, async_meta, errors, logger; /* references */
     int at_boot, at_quit; /* references of arrays of functions */
     int randomseed;       /* reference of math's */
     bool booted;
@@ -65,6 +76,11 @@ static inline struct app *app_of(lua_State *L)
 /* interrupt.c: arms L after app_interrupt(); and the end of the alarm. */
 void interrupt_arm(lua_State *L);
 void interrupt_over(struct app *app, lua_State *co);
+
+/* Calls what lies on the app's main stack, with n arguments, and logs what it
+ * raises behind the words. For the app's code that belongs to no running call.
+ */
+void app_protected(struct app *app, int n, const char *words);
 
 /* Pushes onto L the text of the error at the top of from, with from's
  * traceback. Raises nothing. */

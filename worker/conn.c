@@ -4,9 +4,10 @@
  * runs them. There is one protocol path for all models: they only wait, each
  * in its own way, for what conn_step() asks for.
  *
- *   HEAD -> [BODY] -> CALL -> [FILE] -> SEND -> HEAD or LINGER or CLOSED
+ *   HEAD -> [BODY] -> CALL -> [FILE] -> SEND -> [DRAIN] -> HEAD, LINGER, CLOSED
  *
- * CALL and FILE go through SEND and come back as often as the answer needs.
+ * CALL and FILE go through SEND and come back as often as the answer needs, and
+ * CALL through BODY as often as the app reads what has not come yet.
  */
 #include "worker/conn.h"
 
@@ -19,6 +20,7 @@
 #include "http/date.h"
 #include "worker/conn_states.h"
 #include "worker/exchange.h"
+#include "worker/model.h"
 #include "worker/transport.h"
 #include "worker/worker.h"
 
@@ -38,6 +40,7 @@ static const struct {
     [CONN_BODY] = {"body", conn_body},
     [CONN_CALL] = {"call", conn_call},
     [CONN_FILE] = {"file", conn_file},
+    [CONN_DRAIN] = {"drain", conn_drain},
     [CONN_SEND] = {"send", conn_send},
     [CONN_LINGER] = {"linger", conn_linger},
     [CONN_CLOSED] = {"closed", conn_closed},
@@ -51,6 +54,7 @@ static int64_t patience(const struct conn *c, enum conn_state state)
         return c->requests && !c->head_begun ? config->keepalive_timeout
                                              : config->client_header_timeout;
     case CONN_BODY:
+    case CONN_DRAIN:
         return config->client_body_timeout;
     case CONN_LINGER:
         return LINGER_TIME;
@@ -72,6 +76,8 @@ enum turn conn_wait(struct conn *c, short events)
 {
     c->wait =
         (struct wait){.fd = c->fd, .events = events, .deadline = c->deadline};
+    if (c->worker->model->flags & MODEL_YIELDS)
+        c->app = NULL;
     return TURN_WAIT;
 }
 
@@ -141,6 +147,19 @@ enum step conn_step(struct conn *c)
             return STEP_OVER;
         }
     }
+}
+
+const struct wait *conn_foreign(const struct conn *c)
+{
+    const struct exchange *x = c->exchange;
+    bool waits = c->state == CONN_CALL && x->waits && x->wait.fd >= 0;
+    return waits ? &x->wait : NULL;
+}
+
+void conn_wake(struct conn *c)
+{
+    if (c->exchange)
+        c->exchange->woken = true;
 }
 
 bool conn_idle(const struct conn *c)

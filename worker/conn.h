@@ -22,6 +22,7 @@ enum conn_state {
     CONN_BODY,   /* its body comes in */
     CONN_CALL,   /* the app answers */
     CONN_FILE,   /* a file follows what the app appended */
+    CONN_DRAIN,  /* the rest of a body that the app did not read comes in */
     CONN_SEND,   /* output goes out, then the state in `then` */
     CONN_LINGER, /* all is sent; what the client still sends is thrown away */
     CONN_CLOSED,
@@ -76,6 +77,13 @@ void conn_init(struct conn *conn, struct worker *worker,
  * harm.
  */
 enum step conn_step(struct conn *conn);
+
+/* What a call waits for besides conn->wait: events on a descriptor of its own.
+ * NULL: nothing. */
+const struct wait *conn_foreign(const struct conn *conn);
+
+/* That has come. Step then. */
+void conn_wake(struct conn *conn);
 
 /* Between two requests, with nothing received: nobody is hurt if it ends. */
 bool conn_idle(const struct conn *conn);

@@ -27,6 +27,33 @@ static size_t flush_at(const struct conn *c)
     return (size_t)c->worker->config->output_buffer_size;
 }
 
+/* ---- what the call asks of us ---- */
+
+static void receive(void *arg)
+{
+    conn_receive(arg);
+}
+
+static void wake(void *arg)
+{
+    struct conn *c = arg;
+    conn_wake(c);
+    c->worker->wake(c);
+}
+
+/* The clock that watches for a stuck app begins timeout before the deadline. */
+static void extend(void *arg, int64_t deadline)
+{
+    struct conn *c = arg;
+    c->exchange->deadline = deadline;
+    beat_enter(deadline - c->worker->config->timeout);
+}
+
+static const struct call_driver driver = {
+    .receive = receive, .wake = wake, .extend = extend};
+
+/* ---- the call ---- */
+
 static void begin_call(struct conn *c, struct exchange *x)
 {
     struct call_start start = {
@@ -35,12 +62,22 @@ static void begin_call(struct conn *c, struct exchange *x)
         .server = &c->listener->address,
         .body = &x->body,
         .reply = &x->reply,
+        .driver = &driver,
+        .driver_arg = c,
         .flush_at = flush_at(c),
     };
     x->reply.date = conn_date(); /* of this thread */
     x->mark = buf_len(&c->out);
     x->sent = false; /* "100 Continue" and earlier answers do not count */
+    x->deadline = c->now + c->worker->config->timeout;
     x->call = call_new(c->app, &start);
+}
+
+/* A call that was given more time is stuck that much later. */
+static int64_t entered(const struct conn *c, const struct exchange *x)
+{
+    int64_t extended = x->deadline - c->worker->config->timeout;
+    return !call_answered(x->call) && extended > c->now ? extended : c->now;
 }
 
 static enum call_status step_call(struct conn *c, struct exchange *x)
@@ -48,7 +85,13 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
     bool first = !x->call;
     if (first)
         begin_call(c, x);
-    beat_enter(c->now);
+    if (!call_answered(x->call))
+        x->reply.keep_alive = conn_goes_on(c);
+    if (x->paused) /* the client's time, not the app's */
+        x->deadline += c->now - x->paused;
+    x->paused = 0;
+    x->waits = x->woken = false;
+    beat_enter(entered(c, x));
     enum call_status status = call_step(x->call, &x->wait);
     beat_leave();
     c->now = clock_now();
@@ -69,27 +112,47 @@ void conn_end_call(struct conn *c)
     c->app = NULL;
 }
 
+/* ---- the end of an answer ---- */
+
 /* The connection ends with this answer. Who sends requests ahead may be
  * sending one now, and a close under it would destroy the answer. */
-static enum turn close_after(struct conn *c)
+static enum turn close_after(struct conn *c, bool sending)
 {
-    bool sending = c->pipelined || buf_len(&c->in) || c->ready;
+    sending = sending || c->pipelined || buf_len(&c->in) || c->ready;
     return conn_send_then(c, sending ? CONN_LINGER : CONN_CLOSED);
 }
 
-static enum turn answer_complete(struct conn *c, struct exchange *x)
+/* The exchange is over. Is more in the input already? */
+static bool end_exchange(struct conn *c)
 {
-    reply_end(&x->reply);
-    bool keep = x->reply.keep_alive;
-    exchange_free(x);
+    exchange_free(c->exchange);
     c->exchange = NULL;
     c->requests++;
     c->skipped = c->head_begun = false;
     c->check = (struct head_check){0};
     bool more = buf_len(&c->in) > 0;
     c->pipelined = c->pipelined || more;
+    return more;
+}
+
+enum turn conn_next(struct conn *c)
+{
+    end_exchange(c);
+    return conn_enter(c, CONN_HEAD);
+}
+
+static enum turn answer_complete(struct conn *c, struct exchange *x)
+{
+    reply_end(&x->reply);
+    bool keep = x->reply.keep_alive;
+    bool complete = x->body.complete;
+    if (keep && !complete) {
+        x->drained_to = x->body.bytes.size + DRAIN_MAX;
+        return conn_send_then(c, CONN_DRAIN);
+    }
+    bool more = end_exchange(c);
     if (!keep)
-        return close_after(c);
+        return close_after(c, !complete);
     bool quick = c->now - c->began < CONN_TURN;
     if (more && quick &&
         buf_len(&c->out) < (size_t)c->worker->config->output_buffer_size)
@@ -100,15 +163,26 @@ static enum turn answer_complete(struct conn *c, struct exchange *x)
     return conn_let_others(c);
 }
 
-static enum turn call_failed(struct conn *c, struct exchange *x)
+/* An answer of our own takes the place of what the call has appended. */
+static enum turn answer_plain(struct conn *c, struct exchange *x, int status)
 {
-    log_error("app error: %s", call_error(x->call));
     conn_end_call(c);
-    if (x->sent) /* too late for a 500; a cut answer must not look whole */
+    if (x->sent) /* too late for it; a cut answer must not look whole */
         return conn_enter(c, CONN_CLOSED);
     buf_cut(&c->out, x->mark);
-    reply_plain(&x->reply, 500);
+    reply_plain(&x->reply, status);
     return answer_complete(c, x);
+}
+
+static enum turn call_failed(struct conn *c, struct exchange *x)
+{
+    if (!x->body.trouble) {
+        log_error("app error: %s", call_error(x->call));
+        return answer_plain(c, x, 500);
+    }
+    log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
+    conn_end_call(c);
+    return conn_enter(c, CONN_CLOSED);
 }
 
 static enum turn call_done(struct conn *c, struct exchange *x)
@@ -120,30 +194,134 @@ static enum turn call_done(struct conn *c, struct exchange *x)
     return answer_complete(c, x);
 }
 
+/* The request's body has earned a refusal; the call was given the chance to
+ * end by itself. */
+static enum turn call_refused(struct conn *c, struct exchange *x)
+{
+    log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
+    conn_end_call(c);
+    if (x->sent)
+        return conn_enter(c, CONN_CLOSED);
+    buf_cut(&c->out, x->mark);
+    return conn_refuse(c, x->refusal);
+}
+
+/* ---- calls that wait ---- */
+
+/* Bytes that a client sends ahead while a call waits are taken up to so many,
+ * so that its end can be seen behind them. */
+enum {
+    AHEAD_MAX = 16384
+};
+
+/* What comes from the client meanwhile: requests sent ahead, or its end. */
+static void hear_client(struct conn *c, struct exchange *x)
+{
+    while (c->ready && !x->deaf) {
+        switch (conn_read(c, AHEAD_MAX)) {
+        case CAME_BYTES:
+            x->deaf = buf_len(&c->in) >= AHEAD_MAX;
+            break;
+        case CAME_NOTHING:
+            break;
+        case CAME_ERROR:
+            x->gone = true;
+            /* fall through */
+        case CAME_END:
+            x->deaf = true;
+            beat_enter(c->now);
+            call_client_closed(x->call);
+            beat_leave();
+        }
+    }
+}
+
+static enum turn call_late(struct conn *c, struct exchange *x)
+{
+    call_cancel(x->call, "cancelled: the app did not answer within timeout");
+    log_error("app error: %s", call_error(x->call));
+    return answer_plain(c, x, 504);
+}
+
+/* Nothing has happened that the call waits for. */
+static enum turn call_waits(struct conn *c, struct exchange *x)
+{
+    int64_t deadline = x->wait.deadline;
+    if (!call_answered(x->call) && !x->later && x->deadline < deadline)
+        deadline = x->deadline;
+    c->wait = (struct wait){.fd = x->deaf ? -1 : c->fd,
+                            .events = x->deaf ? 0 : POLLIN,
+                            .deadline = deadline};
+    return TURN_WAIT;
+}
+
+static bool wait_is_over(struct conn *c, struct exchange *x)
+{
+    bool fresh = x->fresh_wait; /* a sleep of 0 lets others run, too */
+    x->fresh_wait = false;
+    return x->woken || (!fresh && c->now >= x->wait.deadline);
+}
+
+/* A call has said what it waits for. */
+static enum turn call_waiting(struct conn *c, struct exchange *x)
+{
+    bool answering = call_answered(x->call) || x->later;
+    hear_client(c, x);
+    if (x->gone && answering) {
+        log_debug("fd=%d the client is gone", c->fd);
+        conn_end_call(c);
+        return conn_enter(c, CONN_CLOSED);
+    }
+    if (wait_is_over(c, x)) {
+        x->waits = false;
+        return TURN_AGAIN;
+    }
+    if (!answering && c->now >= x->deadline)
+        return call_late(c, x);
+    return call_waits(c, x);
+}
+
+static enum turn begin_wait(struct conn *c, struct exchange *x, bool later)
+{
+    x->waits = x->fresh_wait = true;
+    x->later = later;
+    if (later) {
+        x->wait = (struct wait){.fd = -1, .deadline = CLOCK_NEVER};
+        c->app = NULL; /* it does not run */
+    }
+    return conn_send_then(c, CONN_CALL);
+}
+
 enum turn conn_call(struct conn *c)
 {
     struct exchange *x = c->exchange;
+    if (x->waits)
+        return call_waiting(c, x);
     if (!c->app)
         return TURN_CALL;
-    if (x->waits && (x->fresh_wait || c->now < x->wait.deadline)) {
-        x->fresh_wait = false; /* a sleep of 0 lets others run, too */
-        c->wait = x->wait;
-        return TURN_WAIT;
-    }
-    x->waits = false;
-    switch (step_call(c, x)) {
+    enum call_status status = step_call(c, x);
+    bool over = status == CALL_DONE || status == CALL_FAILED;
+    if (x->refusal && (over || call_answered(x->call)))
+        return call_refused(c, x);
+    switch (status) {
     case CALL_DONE:
         return call_done(c, x);
     case CALL_FLUSH:
         return conn_send_then(c, CONN_CALL);
     case CALL_WAITS:
-        x->waits = x->fresh_wait = true;
-        return conn_send_then(c, CONN_CALL);
+        return begin_wait(c, x, false);
+    case CALL_LATER:
+        return begin_wait(c, x, true);
+    case CALL_INPUT:
+        x->paused = c->now;
+        return conn_enter(c, CONN_BODY);
     case CALL_FAILED:
         break;
     }
     return call_failed(c, x);
 }
+
+/* ---- file ---- */
 
 enum turn conn_file(struct conn *c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The states in which a request comes in: HEAD and BODY. The head is judged
- * and read where it lies in the input; the body is collected before the app
- * is called.
+ * The states in which a request comes in: HEAD, BODY and DRAIN. The head is
+ * judged and read where it lies in the input. The body is collected before the
+ * app is called, or, in models that stream, while the call asks for it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,10 +12,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/wait.h"
 #include "config/config.h"
 #include "http/parser.h"
 #include "worker/conn_states.h"
 #include "worker/exchange.h"
+#include "worker/heartbeat.h"
+#include "worker/model.h"
 #include "worker/transport.h"
 #include "worker/worker.h"
 
@@ -24,21 +27,18 @@ enum {
     READ_SIZE = 65536
 };
 
-/* Reads up to n bytes behind the input. Only after the model saw readiness; a
- * short read ends it. 1: bytes came; 0: wait; -1: the client closed or is
- * gone. */
-static int read_some(struct conn *c, size_t n)
+enum came conn_read(struct conn *c, size_t n)
 {
     if (!c->ready)
-        return 0;
+        return CAME_NOTHING;
     char *into = buf_room(&c->in, n, NULL);
     ssize_t got = c->transport->read(c->fd, into, n);
     c->ready = got == (ssize_t)n;
     if (got > 0)
         buf_added(&c->in, (size_t)got);
-    if (got > 0)
-        return 1;
-    return got < 0 && errno == EAGAIN ? 0 : -1;
+    if (got >= 0)
+        return got > 0 ? CAME_BYTES : CAME_END;
+    return errno == EAGAIN ? CAME_NOTHING : CAME_ERROR;
 }
 
 /* ---- head ---- */
@@ -62,12 +62,22 @@ static bool begin_head(struct conn *c)
     return true;
 }
 
-static bool goes_on(const struct conn *c, const struct request *rq)
+/* Is more of the body to come than would be thrown away? */
+static bool much_is_left(const struct exchange *x)
+{
+    if (x->body.complete)
+        return false;
+    return x->left > DRAIN_MAX ||
+           (x->request.expect_continue && !x->continued && !x->body.bytes.size);
+}
+
+bool conn_goes_on(const struct conn *c)
 {
     const struct config *config = c->worker->config;
-    return rq->keep_alive && !c->last && !c->worker->quit &&
+    const struct exchange *x = c->exchange;
+    return x->request.keep_alive && !c->last && !c->worker->quit &&
            c->requests + 1 < (uint32_t)config->keepalive_requests &&
-           config->keepalive_timeout > 0;
+           config->keepalive_timeout > 0 && !much_is_left(x);
 }
 
 static void start_reply(struct conn *c, struct exchange *x)
@@ -77,7 +87,7 @@ static void start_reply(struct conn *c, struct exchange *x)
         .date = conn_date(),
         .minor = x->request.minor,
         .head = x->request.head,
-        .keep_alive = goes_on(c, &x->request),
+        .keep_alive = conn_goes_on(c),
     };
 }
 
@@ -89,8 +99,8 @@ static enum turn begin_body(struct conn *c, struct exchange *x)
     rq->bytes = x->kept;
     buf_take(&c->in, rq->size);
     x->left = rq->content_length;
-    if (rq->expect_continue && !buf_len(&c->in))
-        buf_puts(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    x->body.length = rq->content_length;
+    x->body.complete = false;
     return conn_enter(c, CONN_BODY);
 }
 
@@ -155,10 +165,10 @@ enum turn conn_head(struct conn *c)
         }
     }
     size_t first = (size_t)c->worker->config->client_header_buffer_size;
-    switch (read_some(c, buf_len(&c->in) ? READ_SIZE : first)) {
-    case 1:
+    switch (conn_read(c, buf_len(&c->in) ? READ_SIZE : first)) {
+    case CAME_BYTES:
         return TURN_AGAIN;
-    case 0:
+    case CAME_NOTHING:
         return head_wait(c);
     default:
         return conn_send_then(c, CONN_CLOSED);
@@ -168,16 +178,22 @@ enum turn conn_head(struct conn *c)
 /* ---- body ---- */
 
 enum {
-    BODY_MORE = 0,
-    BODY_COMPLETE = 1
-}; /* else: the status to refuse with */
+    BODY_MORE,
+    BODY_COMPLETE,
+    BODY_CUT, /* the client has closed before its end */
+};            /* else: the status to refuse with */
 
+/* Of a body that is drained nothing is kept but its size. */
 static int store(struct conn *c, struct span bytes)
 {
     struct err err;
+    struct call_body *body = &c->exchange->body;
     size_t in_memory = (size_t)c->worker->config->client_body_buffer_size;
-    if (spool_put(&c->exchange->body, bytes.at, bytes.len, in_memory, &err) ==
-        0)
+    if (c->state == CONN_DRAIN) {
+        body->bytes.size += (int64_t)bytes.len;
+        return BODY_MORE;
+    }
+    if (spool_put(&body->bytes, bytes.at, bytes.len, in_memory, &err) == 0)
         return BODY_MORE;
     log_error("request body: %s", err.text);
     return 500;
@@ -207,7 +223,7 @@ static int take_chunk(struct conn *c, struct exchange *x, struct span *in,
     switch (chunked_step(&x->chunked, in, &data, limits, &status)) {
     case CHUNKED_DATA:
         if (limits->body_size >= 0 &&
-            x->body.size + (int64_t)data.len > limits->body_size)
+            x->body.bytes.size + (int64_t)data.len > limits->body_size)
             return 413;
         *more = true;
         return store(c, data);
@@ -232,23 +248,147 @@ static int take_chunked(struct conn *c, struct exchange *x)
     return rc;
 }
 
+/* Takes what the input has of the body. */
+static int take(struct conn *c, struct exchange *x)
+{
+    int rc = x->request.chunked ? take_chunked(c, x) : take_sized(c, x);
+    x->body.complete = rc == BODY_COMPLETE;
+    return rc;
+}
+
+/* The rest will never come: half a request is none. A call that asks for it is
+ * told and comes to an end; see conn_call(). */
+static enum turn body_failed(struct conn *c, struct exchange *x, int rc)
+{
+    if (!x->call)
+        return rc == BODY_CUT ? conn_enter(c, CONN_CLOSED) : conn_refuse(c, rc);
+    x->refusal = rc == BODY_CUT ? 0 : rc;
+    switch (rc) {
+    case BODY_CUT:
+        x->deaf = true;
+        x->body.trouble = "the client has closed the connection";
+        break;
+    case 408:
+        x->body.trouble = "the client sends nothing (client_body_timeout)";
+        break;
+    case 413:
+        x->body.trouble = "the body is larger than client_max_body_size";
+        break;
+    case 500:
+        x->body.trouble = "the body cannot be stored";
+        break;
+    default:
+        x->body.trouble = "the body is malformed";
+    }
+    return conn_enter(c, CONN_CALL);
+}
+
+/* Whoever will read the body is there: the client may send it. An answer that
+ * the call has begun comes behind. */
+static void let_continue(struct conn *c, struct exchange *x)
+{
+    const struct span yes = SPAN("HTTP/1.1 100 Continue\r\n\r\n");
+    bool asked = x->request.expect_continue && !x->continued;
+    if (!asked || x->sent || x->body.bytes.size || buf_len(&c->in))
+        return;
+    x->continued = true;
+    if (!x->call)
+        x->mark = buf_len(&c->out);
+    buf_insert(&c->out, x->mark, yes.at, yes.len);
+    x->mark += yes.len;
+}
+
+/* With what has come the call can begin, or go on. */
+static bool is_enough(const struct conn *c, const struct exchange *x,
+                      int64_t had)
+{
+    if (x->body.complete)
+        return true;
+    return x->call ? x->body.bytes.size > had
+                   : !(c->worker->model->flags & MODEL_BUFFERS_INPUT);
+}
+
 enum turn conn_body(struct conn *c)
 {
     struct exchange *x = c->exchange;
-    int rc = x->request.chunked ? take_chunked(c, x) : take_sized(c, x);
-    if (rc == BODY_COMPLETE)
+    int64_t had = x->body.bytes.size;
+    int rc = take(c, x);
+    if (rc != BODY_MORE && rc != BODY_COMPLETE)
+        return body_failed(c, x, rc);
+    if (is_enough(c, x, had))
         return conn_enter(c, CONN_CALL);
-    if (rc != BODY_MORE)
-        return conn_refuse(c, rc);
+    let_continue(c, x);
     if (buf_len(&c->out)) /* 100 Continue, or answers before this one */
         return conn_send_then(c, CONN_BODY);
-    switch (read_some(c, READ_SIZE)) {
-    case 1:
+    switch (conn_read(c, READ_SIZE)) {
+    case CAME_BYTES:
         conn_enter(c, CONN_BODY);
         return conn_had_turn(c) ? conn_let_others(c) : TURN_AGAIN;
-    case 0:
-        return conn_late(c) ? conn_refuse(c, 408) : conn_wait(c, POLLIN);
-    default: /* half a request is none */
+    case CAME_NOTHING:
+        return conn_late(c) ? body_failed(c, x, 408) : conn_wait(c, POLLIN);
+    default:
+        return body_failed(c, x, BODY_CUT);
+    }
+}
+
+/* The clock that watches the app does not run while the client is waited
+ * for. */
+static bool wait_for_client(const struct conn *c)
+{
+    struct wait wait = {.fd = c->fd,
+                        .events = POLLIN,
+                        .deadline = clock_now() +
+                                    c->worker->config->client_body_timeout};
+    beat_leave();
+    bool came = wait_block(&wait);
+    beat_enter(clock_now());
+    return came;
+}
+
+void conn_receive(struct conn *c)
+{
+    struct exchange *x = c->exchange;
+    int64_t had = x->body.bytes.size;
+    int rc = take(c, x);
+    while (rc == BODY_MORE && x->body.bytes.size == had) {
+        let_continue(c, x);
+        conn_flush(c);
+        switch (conn_read(c, READ_SIZE)) {
+        case CAME_BYTES:
+            rc = take(c, x);
+            break;
+        case CAME_NOTHING:
+            c->ready = wait_for_client(c);
+            rc = c->ready ? BODY_MORE : 408;
+            break;
+        default:
+            rc = BODY_CUT;
+        }
+    }
+    if (rc != BODY_MORE && rc != BODY_COMPLETE)
+        body_failed(c, x, rc);
+}
+
+/* ---- drain ---- */
+
+enum turn conn_drain(struct conn *c)
+{
+    struct exchange *x = c->exchange;
+    int rc = take(c, x);
+    if (rc == BODY_COMPLETE)
+        return conn_next(c);
+    if (rc != BODY_MORE || x->body.bytes.size > x->drained_to) {
+        c->transport->shutdown(c->fd);
+        return conn_enter(c, CONN_LINGER);
+    }
+    switch (conn_read(c, READ_SIZE)) {
+    case CAME_BYTES:
+        return TURN_AGAIN;
+    case CAME_NOTHING:
+        if (!conn_late(c))
+            return conn_wait(c, POLLIN);
+        return conn_enter(c, CONN_CLOSED);
+    default:
         return conn_enter(c, CONN_CLOSED);
     }
 }

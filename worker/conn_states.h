@@ -19,6 +19,7 @@ enum turn {
 
 enum turn conn_head(struct conn *c); /* conn_request.c */
 enum turn conn_body(struct conn *c);
+enum turn conn_drain(struct conn *c);
 enum turn conn_call(struct conn *c); /* conn_answer.c */
 enum turn conn_file(struct conn *c);
 enum turn conn_send(struct conn *c); /* conn_output.c */
@@ -37,8 +38,32 @@ enum turn conn_send_then(struct conn *c, enum conn_state then);
 bool conn_had_turn(const struct conn *c);
 enum turn conn_let_others(struct conn *c);
 
-/* Waits for poll(2) events on the client's socket until conn->deadline. */
+/* Waits for poll(2) events on the client's socket until conn->deadline. A call
+ * that waits so is not running: where calls share an app it gives it back. */
 enum turn conn_wait(struct conn *c, short events);
+
+/* Will the connection go on after the answer to the request in progress? */
+bool conn_goes_on(const struct conn *c);
+
+/* Blocks until more of the body of the call has come, or will not. */
+void conn_receive(struct conn *c);
+
+/* The answer and the body of the request are over: on to the next. */
+enum turn conn_next(struct conn *c);
+
+/* Bytes of a body that a call left unread are thrown away up to so many; with
+ * more to come the connection closes after the answer. */
+#define DRAIN_MAX 65536
+
+/* Reads up to n bytes behind the input. Only after the model saw readiness; a
+ * short read ends it. */
+enum came {
+    CAME_BYTES,
+    CAME_NOTHING, /* wait */
+    CAME_END,     /* the client has closed its side, or is gone */
+    CAME_ERROR,   /* it is gone */
+};
+enum came conn_read(struct conn *c, size_t n);
 
 /* Has conn->deadline passed? */
 bool conn_late(const struct conn *c);

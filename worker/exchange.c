@@ -32,10 +32,14 @@ struct exchange *exchange_new(size_t max_fields)
         x->max_fields = max_fields;
     }
     x->request.fields = x->fields;
-    x->body = SPOOL_INIT;
+    x->body = (struct call_body){.bytes = SPOOL_INIT, .complete = true};
     x->chunked = (struct chunked){0};
+    x->refusal = 0;
+    x->continued = false;
+    x->paused = 0;
     x->mark = 0;
-    x->sent = x->waits = x->fresh_wait = false;
+    x->sent = x->waits = x->fresh_wait = x->woken = false;
+    x->later = x->deaf = x->gone = false;
     x->file.fd = -1;
     return x;
 }
@@ -52,7 +56,7 @@ void exchange_free(struct exchange *x)
         return;
     assert(!x->call);
     fd_close(&x->file.fd);
-    spool_fini(&x->body);
+    spool_fini(&x->body.bytes);
     free(x->kept);
     x->kept = NULL;
     if (spare.count >= FREE_MAX) {

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/spool.h"
 #include "base/wait.h"
 #include "http/chunked.h"
 #include "http/reply.h"
@@ -18,17 +17,27 @@ struct exchange {
     struct request request;
     struct field *fields; /* owned; room for max_fields */
     size_t max_fields;
-    char *kept;        /* owned; the head's bytes when they had to leave `in` */
-    struct spool body; /* owned until the call takes it */
+    char *kept; /* owned; the head's bytes when they had to leave `in` */
+    struct call_body body;
     struct chunked chunked;
-    int64_t left; /* bytes of a Content-Length body still to come */
+    int64_t left;       /* bytes of a Content-Length body still to come */
+    int refusal;        /* the status that the body has earned; 0: none */
+    bool continued;     /* "100 Continue" was sent */
+    int64_t drained_to; /* in CONN_DRAIN: the size at which it ends */
+    int64_t paused; /* since when the call waits for more of the body, or 0 */
     struct reply reply;
     size_t mark;       /* unsent output that is not of this answer */
     bool sent;         /* some of the answer is with the client */
     struct call *call; /* owned; NULL before and after */
-    bool waits;        /* the call waits until wait is over */
+    bool waits;        /* the call waits until wait is over, or woken */
     bool fresh_wait;   /* the model has not been told of it */
+    bool woken;
+    bool later; /* it has no deadline: the app answers later, or says more */
+    bool deaf;  /* nothing can be heard of the client until the call is over:
+                   it has closed its side, or sent more than we look at */
+    bool gone;  /* the client */
     struct wait wait;
+    int64_t deadline; /* of the call, until it has answered; base/clock.h */
     struct call_file file; /* its fd is owned */
     struct exchange *next; /* in the free list */
 };

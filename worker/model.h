@@ -11,8 +11,11 @@ struct worker;
 
 /* What a model is able to do; told to the app in env. */
 enum {
-    MODEL_THREADS = 1, /* calls run in several threads of a worker */
-    MODEL_YIELDS = 2,  /* a wait inside a call lets other calls run */
+    MODEL_THREADS = 1,       /* calls run in several threads of a worker */
+    MODEL_YIELDS = 2,        /* a wait inside a call lets other calls run */
+    MODEL_BUFFERS_INPUT = 4, /* a call begins when its body has come whole */
+    MODEL_ASYNC = 8, /* calls run on the thread that holds the clients, so they
+                        can be answered later; sets worker->wake */
 };
 
 /*

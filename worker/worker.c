@@ -74,6 +74,7 @@ static int boot_app(const struct worker *w, struct app *app, struct err *err)
         .model = w->model->name,
         .multithread = w->model->flags & MODEL_THREADS,
         .waits_in_call = w->model->flags & MODEL_YIELDS,
+        .async = w->model->flags & MODEL_ASYNC,
     };
     return app_boot(app, &identity, err);
 }

@@ -11,6 +11,7 @@
 
 struct heartbeat;
 struct config;
+struct conn;
 struct listener;
 struct model;
 
@@ -66,6 +67,8 @@ struct worker {
     _Atomic enum quit quit;
     _Atomic int64_t quit_since; /* base/clock.h */
     _Atomic bool drains; /* it serves the queue of the moment it was told */
+    /* Of a model that is MODEL_ASYNC: conn_step() it soon. Not from inside. */
+    void (*wake)(struct conn *conn);
 };
 
 /* The whole life of a worker process: signals, app, ready, model, at_quit.

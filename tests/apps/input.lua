@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Reads rack.input. /echo sends it back, /count only counts, /hold waits for
--- a FIFO, the rest are claims about a body of "one\ntwo\n\nfour".
+-- Reads rack.input. /echo sends it back, /count only counts, /hold then waits
+-- for a FIFO, the rest are claims about a body of "one\ntwo\n\nfour".
 local text = { ["content-type"] = "text/plain" }
 local claims = {}
 
@@ -125,9 +125,10 @@ return function(env)
         end
         return 200, text, input:read("a")
     elseif path == "/hold" then
+        local all = input:read("a")
         local fifo <close> = assert(io.open(env.QUERY_STRING))
         fifo:read("a")
-        return 200, text, input:read("a")
+        return 200, text, all
     end
     claims[path:sub(2)](input)
     return 200, text, "ok"

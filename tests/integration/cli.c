@@ -2,12 +2,13 @@
 /*
  * The command line, by the real binary: what it prints, and its exit status.
  */
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include <criterion/criterion.h>
 
 #include "base/mem.h"
 #include "tests/support/client.h"

@@ -3,12 +3,13 @@
  * How long a client may take: for a head, for a body, between two requests,
  * and for its answer. The times are short here, and only they are waited for.
  */
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "base/clock.h"
 #include "tests/support/client.h"

@@ -3,7 +3,6 @@
  * Request bodies: rack.input as a file of Lua's, in memory and in a temporary
  * file, and uploads of any size and shape.
  */
-#include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "base/mem.h"
 #include "tests/support/client.h"
@@ -277,7 +278,7 @@ Test(input, needs_a_directory_for_the_temporary_file)
     server.errors_expected = true;
     setenv("TMPDIR", "/nonexistent", 1);
     serve("client_body_buffer_size(8)");
-    cr_assert_eq(post("/echo", "123456789", 9).status, 500);
+    cr_assert_eq(post("/count", "123456789", 9).status, 500);
     server_await(&server, "cannot make a temporary file in /nonexistent");
     cr_assert_str_eq(post("/echo", "12345678", 8).body, "12345678");
 }

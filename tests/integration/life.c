@@ -2,13 +2,14 @@
 /*
  * The life of the server: starting, supervision, signals, the end.
  */
-#include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "tests/support/client.h"
 #include "tests/support/server.h"

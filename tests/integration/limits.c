@@ -4,11 +4,12 @@
  * one is refused with the status of the documents, and the client can read
  * the refusal whatever it still sends.
  */
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "base/mem.h"
 #include "tests/support/client.h"

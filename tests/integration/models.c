@@ -4,13 +4,14 @@
  * clients wait. That calls overlap is shown by calls that need each other,
  * never by the time they take.
  */
-#include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "tests/support/client.h"
 #include "tests/support/server.h"

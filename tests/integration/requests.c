@@ -2,12 +2,13 @@
 /*
  * What one connection carries: requests in, answers out, in order.
  */
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "tests/support/client.h"
 #include "tests/support/server.h"

@@ -4,9 +4,10 @@
  * the status is right, the connection closes, and a request hidden behind
  * never runs. The units of http/ judge more of them, and each by the byte.
  */
-#include <criterion/criterion.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "tests/support/client.h"
 #include "tests/support/server.h"

@@ -3,12 +3,13 @@
  * What a request costs in system calls, counted by a library that is loaded
  * into the server. Only in plain builds: a sanitizer has such a place itself.
  */
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "tests/support/client.h"
 #include "tests/support/server.h"

@@ -57,9 +57,12 @@ static inline struct app *app_try(const char *text, struct err *err)
 }
 
 /* As worker 3 of generation 2 under a model of that name, in which a wait
- * inside a call lets others run. */
-static const struct app_identity app_waiting = {
-    .worker = 3, .generation = 2, .model = "Test", .waits_in_call = true};
+ * inside a call lets others run, and calls can be answered later. */
+static const struct app_identity app_waiting = {.worker = 3,
+                                                .generation = 2,
+                                                .model = "Test",
+                                                .waits_in_call = true,
+                                                .async = true};
 
 /* The app of a file with this text, booted. */
 static inline struct app *app_text(const char *text)
@@ -83,24 +86,53 @@ struct ask {
     struct field fields[32];
     struct request request;
     struct peer client, server;
-    struct spool body;
+    struct call_body body;
+    const char *rest; /* of the body; ask_receive() brings it */
+    int received;     /* how often the call has blocked for it */
+    int woken;        /* how often it was */
+    int64_t extended; /* the deadline it has asked for */
 };
 
 enum {
     FLUSH_AT = 1024
 };
 
+/* The rest of the body comes: what receive() of the driver does. */
+static inline void ask_receive(void *arg)
+{
+    struct ask *a = arg;
+    struct err err;
+    a->received++;
+    cr_assert_eq(
+        spool_put(&a->body.bytes, a->rest, strlen(a->rest), 4096, &err), 0);
+    a->rest = "";
+    a->body.complete = true;
+}
+
+static inline void ask_wake(void *arg)
+{
+    ((struct ask *)arg)->woken++;
+}
+
+static inline void ask_extend(void *arg, int64_t deadline)
+{
+    ((struct ask *)arg)->extended = deadline;
+}
+
 /* Begins a call of the app; body NULL: the head says that there is none. */
 static inline void ask_begin(struct ask *a, struct app *app, const char *head,
                              const char *body)
 {
     struct err err;
-    *a = (struct ask){.body = SPOOL_INIT};
+    static const struct call_driver driver = {ask_receive, ask_wake,
+                                              ask_extend};
+    *a = (struct ask){.body = {.bytes = SPOOL_INIT, .complete = true}};
     a->request.fields = a->fields;
     parser_init();
     cr_assert_eq(parser_read(&a->request, head, strlen(head), 32), 0);
     if (body)
-        cr_assert_eq(spool_put(&a->body, body, strlen(body), 4096, &err), 0);
+        cr_assert_eq(spool_put(&a->body.bytes, body, strlen(body), 4096, &err),
+                     0);
     a->client = (struct peer){{192, 0, 2, 7}, 4711, AF_INET};
     a->server = (struct peer){{192, 0, 2, 1}, 8080, AF_INET};
     a->reply = (struct reply){.out = &a->out,
@@ -108,8 +140,14 @@ static inline void ask_begin(struct ask *a, struct app *app, const char *head,
                               .minor = a->request.minor,
                               .head = a->request.head,
                               .keep_alive = true};
-    struct call_start start = {&a->request, &a->client, &a->server,
-                               &a->body,    &a->reply,  FLUSH_AT};
+    struct call_start start = {.request = &a->request,
+                               .client = &a->client,
+                               .server = &a->server,
+                               .body = &a->body,
+                               .reply = &a->reply,
+                               .driver = &driver,
+                               .driver_arg = a,
+                               .flush_at = FLUSH_AT};
     a->call = call_new(app, &start);
 }
 
@@ -132,7 +170,7 @@ static inline void ask_end(struct ask *a)
 {
     call_free(a->call);
     a->call = NULL;
-    spool_fini(&a->body);
+    spool_fini(&a->body.bytes);
     buf_drop(&a->out);
 }
 

@@ -58,6 +58,17 @@ bool server_has(const struct server *s, const char *name)
     return access(path, F_OK) == 0;
 }
 
+bool model_streams(void)
+{
+    return strncmp(model_under_test(), "Reactor", 7) != 0;
+}
+
+bool model_is_async(void)
+{
+    return strcmp(model_under_test(), "Reactor") == 0 ||
+           strncmp(model_under_test(), "Coroutine", 9) == 0;
+}
+
 void server_write(const struct server *s, const char *name, const char *text)
 {
     char *path = server_path(s, name);

@@ -32,6 +32,11 @@ enum {
 /* The model under test, from RAINBOWS_MODEL; "Base" without it. */
 const char *model_under_test(void);
 
+/* What it can do: begin a call before its body has come whole; answer a call
+ * later, through async.callback. */
+bool model_streams(void);
+bool model_is_async(void);
+
 /* Path of a file below tests/apps. Valid until the next call. */
 const char *app_path(const char *name);
 

@@ -43,3 +43,16 @@ Test(buf, holds_no_memory_after_drop)
     cr_assert_eq(b.cap, 0);
     buf_trim();
 }
+
+Test(buf, inserts_anywhere)
+{
+    struct buf b = {0};
+    buf_puts(&b, "xxad");
+    buf_take(&b, 2);
+    buf_insert(&b, 1, "bc", 2);
+    buf_insert(&b, 0, "<", 1);
+    buf_insert(&b, buf_len(&b), ">", 1);
+    cr_expect_eq(buf_len(&b), 6);
+    cr_expect_eq(memcmp(buf_at(&b), "<abcd>", 6), 0);
+    buf_drop(&b);
+}

@@ -36,9 +36,9 @@ static void reads_from(const char *body, const char *sent, int limit,
     snprintf(head, sizeof head,
              "POST / HTTP/1.0\r\nContent-Length: %zu\r\n\r\n", strlen(sent));
     ask_begin(&a, app, head, NULL);
-    cr_assert_eq(spool_put(&a.body, sent, strlen(sent), (size_t)limit, &err),
-                 0);
-    cr_expect_eq(a.body.fd >= 0, strlen(sent) > (size_t)limit);
+    cr_assert_eq(
+        spool_put(&a.body.bytes, sent, strlen(sent), (size_t)limit, &err), 0);
+    cr_expect_eq(a.body.bytes.fd >= 0, strlen(sent) > (size_t)limit);
     cr_assert_eq(ask_run(&a), CALL_DONE, "%s: %s", body,
                  a.status == CALL_FAILED ? call_error(a.call) : "");
     cr_expect_str_eq(ask_body(&a), want, "%s gave %s, not %s", body,

@@ -95,7 +95,7 @@ Test(module, has_what_the_documents_say_and_nothing_else)
                      "return function()\n"
                      "  return 200, {}, table.concat(names, ' ') end",
               "at_boot:function at_quit:function env:function log:function "
-              "sleep:function version:string worker:function");
+              "sleep:function version:string wait:function worker:function");
 }
 
 Test(module, knows_the_version)

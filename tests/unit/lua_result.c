@@ -80,7 +80,7 @@ static const char *const wrong_statuses[][2] = {
     {"0", "the app returned 0 as its status"},
     {"-2", "the app returned -2 as its status"},
     {"math.mininteger", "the app returned -9223372036854775808 as"},
-    {"-1", "the app returned -1 (answer later), and the model Test has"},
+    {"-1", "the app returned -1 (answer later), but has not taken"},
 };
 
 Test(result, other_statuses_are_refused)

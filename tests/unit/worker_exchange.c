@@ -19,7 +19,7 @@ Test(exchange, is_new_when_it_begins)
 {
     struct exchange *x = exchange_new(8);
     cr_expect_eq(x->request.fields, x->fields);
-    cr_expect_eq(x->body.fd, -1);
+    cr_expect_eq(x->body.bytes.fd, -1);
     cr_expect_eq(x->file.fd, -1);
     cr_expect_null(x->call);
     cr_expect_null(x->kept);
@@ -32,7 +32,7 @@ Test(exchange, is_new_when_it_begins)
 static void use(struct exchange *x)
 {
     struct err err;
-    cr_assert_eq(spool_put(&x->body, "body", 4, 0, &err), 0);
+    cr_assert_eq(spool_put(&x->body.bytes, "body", 4, 0, &err), 0);
     x->file.fd = open("/dev/null", O_RDONLY);
     x->kept = xstrdup("head");
     x->sent = x->waits = true;
@@ -46,12 +46,13 @@ Test(exchange, has_nothing_of_the_one_before)
 {
     struct exchange *x = exchange_new(8);
     use(x);
-    int body = x->body.fd, file = x->file.fd;
+    int body = x->body.bytes.fd, file = x->file.fd;
     exchange_free(x);
     cr_expect_eq(fcntl(body, F_GETFD), -1);
     cr_expect_eq(fcntl(file, F_GETFD), -1);
     cr_expect_eq(exchange_new(8), x, "not used again");
-    cr_expect(x->body.fd == -1 && x->body.size == 0 && x->file.fd == -1);
+    cr_expect(x->body.bytes.fd == -1 && x->body.bytes.size == 0 &&
+              x->file.fd == -1);
     cr_expect(!x->sent && !x->waits && !x->mark && !x->kept && !x->call);
     cr_expect_eq(x->chunked.state, 0);
     exchange_free(x);
