@@ -23,21 +23,26 @@
 
 /* ---- waiting ---- */
 
+int blocking_accept(const struct listener *listener, struct peer *peer)
+{
+    int fd = listener_accept(listener, peer);
+    if (fd < 0 && worker_accept_failed(errno)) {
+        struct wait pause = {.fd = -1, .deadline = clock_now() + ACCEPT_PAUSE};
+        wait_block(&pause);
+    }
+    return fd;
+}
+
 /* Accepts into *into from the first listener that has somebody. */
 static bool accept_one(struct blocking *b, struct conn *into)
 {
     struct worker *w = b->worker;
     struct peer peer;
     for (size_t i = 0; i < w->listener_count; i++) {
-        int fd = listener_accept(w->listeners[i], &peer);
+        int fd = blocking_accept(w->listeners[i], &peer);
         if (fd >= 0) {
             conn_init(into, w, w->listeners[i], fd, &peer);
             return true;
-        }
-        if (worker_accept_failed(errno)) {
-            struct wait pause = {.fd = -1,
-                                 .deadline = clock_now() + ACCEPT_PAUSE};
-            wait_block(&pause);
         }
     }
     return false;

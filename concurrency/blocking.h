@@ -59,6 +59,10 @@ void blocking_fini(struct blocking *b);
 /* Accepts and serves clients until the worker leaves. */
 void blocking_run(struct blocking *b);
 
+/* listener_accept(), with a pause for the thread when descriptors or memory are
+ * lacking. */
+int blocking_accept(const struct listener *listener, struct peer *peer);
+
 /* Serves b->conn to its end. */
 void blocking_serve(struct blocking *b);
 

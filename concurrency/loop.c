@@ -282,3 +282,18 @@ void loop_fini(struct loop *loop)
     free(loop->doors);
     evloop_free(loop->ev);
 }
+
+static bool lend_the_one(struct loop *loop, struct client *client)
+{
+    client->conn.app = loop->worker->apps[0];
+    return true;
+}
+
+int loop_serve(struct worker *w)
+{
+    struct loop loop = {.worker = w, .lend = lend_the_one};
+    loop_init(&loop);
+    loop_run(&loop);
+    loop_fini(&loop);
+    return WORKER_DONE;
+}

@@ -58,6 +58,10 @@ void loop_init(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_fini(struct loop *loop);
 
+/* A whole model's run(), where calls run on the loop's thread, as many as come,
+ * in the worker's only Lua state. */
+int loop_serve(struct worker *worker);
+
 /* Goes on with a client for which lend() had said false. */
 void loop_resume(struct client *client);
 

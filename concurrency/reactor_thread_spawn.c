@@ -4,9 +4,7 @@
  * of its own. Lua states are borrowed from a pool of app_pool states.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "concurrency/app_pool.h"
 #include "concurrency/away.h"
@@ -17,55 +15,43 @@
 struct spawner {
     struct away away; /* first: a loop's model is its spawner */
     struct app_pool *pool;
-    struct queue done; /* of threads that are over */
-    int threads;       /* that were not joined yet */
+    struct thread_set callers;
 };
 
 struct caller {
-    struct queue_node node; /* first: a node is its caller */
-    pthread_t id;
+    struct thread thread; /* first: a thread is its caller */
     struct spawner *spawner;
     struct client *client;
 };
 
+static void call(struct spawner *s, struct client *client)
+{
+    struct app *app = app_pool_take(s->pool);
+    away_call(&s->away, client, app);
+    app_pool_give(s->pool, app);
+}
+
 static void *caller_run(void *arg)
 {
     struct caller *caller = arg;
-    struct spawner *s = caller->spawner;
-    struct app *app = app_pool_take(s->pool);
-    away_call(&s->away, caller->client, app);
-    app_pool_give(s->pool, app);
+    call(caller->spawner, caller->client);
     conn_trim();
-    queue_push(&s->done, &caller->node);
+    thread_over(&caller->thread);
     return NULL;
-}
-
-static void bury(struct spawner *s, struct queue_node *node)
-{
-    struct caller *caller = (struct caller *)node;
-    pthread_join(caller->id, NULL);
-    free(caller);
-    s->threads--;
 }
 
 static bool lend(struct loop *loop, struct client *client)
 {
     struct spawner *s = loop->model;
-    for (struct queue_node *node; (node = queue_try(&s->done));)
-        bury(s, node);
+    thread_set_bury(&s->callers);
     struct caller *caller = xcalloc(1, sizeof *caller);
     caller->spawner = s;
     caller->client = client;
     away_send(client);
-    int rc = thread_start(&caller->id, caller_run, caller);
-    s->threads += rc == 0;
-    if (rc == 0)
+    if (thread_set_add(&s->callers, &caller->thread, caller_run))
         return false;
-    log_error("no thread for a call, it runs on the loop: %s", strerror(rc));
     free(caller);
-    struct app *app = app_pool_take(s->pool);
-    away_call(&s->away, client, app);
-    app_pool_give(s->pool, app);
+    call(s, client); /* then it runs on the loop */
     return false;
 }
 
@@ -77,14 +63,12 @@ static size_t states(const struct config *config)
 
 static int run(struct worker *w)
 {
-    struct spawner s = {.threads = 0};
+    struct spawner s;
     away_init(&s.away, w, lend);
     s.pool = app_pool_new(w);
-    queue_init(&s.done);
+    thread_set_init(&s.callers);
     away_run(&s.away);
-    while (s.threads) /* their clients are gone: they are about to end */
-        bury(&s, queue_pop(&s.done));
-    queue_fini(&s.done);
+    thread_set_fini(&s.callers);
     app_pool_free(s.pool);
     away_fini(&s.away);
     return WORKER_DONE;

@@ -3,18 +3,12 @@
  * ThreadSpawn: a thread for each client, up to worker_connections. Lua states
  * are borrowed for each call from a pool of app_pool states.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/wait.h"
 #include "concurrency/app_pool.h"
 #include "concurrency/blocking.h"
-#include "concurrency/queue.h"
 #include "concurrency/threads.h"
 #include "config/config.h"
 #include "worker/listener.h"
@@ -24,22 +18,19 @@
 struct spawner {
     struct worker *worker;
     struct app_pool *pool;
-    struct queue done; /* of clients whose threads are over */
+    struct thread_set clients;
     struct crew crew;
-    int count;          /* of clients */
-    int limit;          /* of them; worker_connections until the end */
-    struct pollfd *fds; /* notices, done, listeners */
+    int limit;          /* of clients; worker_connections until the end */
+    struct pollfd *fds; /* notices, threads that are over, listeners */
 };
 
 struct client {
-    struct queue_node node; /* first: a node is its client */
-    pthread_t id;
-    struct spawner *spawner;
+    struct thread thread; /* first: a thread is its client */
     struct blocking b;
 };
 
 enum {
-    DONE = NOTICE_FDS,
+    OVER = NOTICE_FDS,
     LISTENERS
 };
 
@@ -49,45 +40,28 @@ static void *client_run(void *arg)
     blocking_serve(&client->b);
     blocking_fini(&client->b);
     conn_trim();
-    queue_push(&client->spawner->done, &client->node);
+    thread_over(&client->thread);
     return NULL;
-}
-
-static void bury(struct spawner *s)
-{
-    struct queue_node *node;
-    queue_clear_wake(&s->done);
-    while ((node = queue_try(&s->done))) {
-        struct client *client = (struct client *)node;
-        pthread_join(client->id, NULL);
-        free(client);
-        s->count--;
-    }
 }
 
 static void spawn(struct spawner *s, const struct listener *listener, int fd,
                   const struct peer *peer)
 {
     struct client *client = xcalloc(1, sizeof *client);
-    client->spawner = s;
     client->b = (struct blocking){
         .worker = s->worker, .pool = s->pool, .crew = &s->crew};
     blocking_init(&client->b, false);
     conn_init(&client->b.conn, s->worker, listener, fd, peer);
-    s->count++;
-    int rc = thread_start(&client->id, client_run, client);
-    if (rc == 0)
+    if (thread_set_add(&s->clients, &client->thread, client_run))
         return;
-    log_error("no thread for a client, connection closed: %s", strerror(rc));
     conn_fini(&client->b.conn);
     blocking_fini(&client->b);
     free(client);
-    s->count--;
 }
 
 static bool has_room(const struct spawner *s)
 {
-    return s->count < s->limit;
+    return s->clients.count < s->limit;
 }
 
 /* One from each listener. False: nobody was there. */
@@ -97,15 +71,10 @@ static bool accept_some(struct spawner *s)
     struct peer peer;
     for (size_t i = 0; i < s->worker->listener_count && has_room(s); i++) {
         const struct listener *listener = s->worker->listeners[i];
-        int fd = listener_accept(listener, &peer);
-        if (fd >= 0) {
+        int fd = blocking_accept(listener, &peer);
+        if (fd >= 0)
             spawn(s, listener, fd, &peer);
-            came = true;
-        } else if (worker_accept_failed(errno)) {
-            struct wait pause = {.fd = -1,
-                                 .deadline = clock_now() + ACCEPT_PAUSE};
-            wait_block(&pause);
-        }
+        came = came || fd >= 0;
     }
     return came;
 }
@@ -118,7 +87,8 @@ static void wait_for_news(struct spawner *s, bool accepting)
     worker_notice_fds(s->worker, notices);
     for (size_t i = 0; i < NOTICE_FDS; i++)
         s->fds[i] = (struct pollfd){.fd = notices[i], .events = POLLIN};
-    s->fds[DONE] = (struct pollfd){.fd = s->done.wake, .events = POLLIN};
+    s->fds[OVER] =
+        (struct pollfd){.fd = s->clients.over.wake, .events = POLLIN};
     for (size_t i = 0; i < n; i++)
         s->fds[LISTENERS + i] = (struct pollfd){
             .fd = s->worker->listeners[i]->fd, .events = POLLIN};
@@ -126,8 +96,8 @@ static void wait_for_news(struct spawner *s, bool accepting)
         return;
     if (s->fds[0].revents || s->fds[1].revents)
         worker_notice(s->worker);
-    if (s->fds[DONE].revents)
-        bury(s);
+    if (s->fds[OVER].revents)
+        thread_set_bury(&s->clients);
 }
 
 static void serve(struct spawner *s)
@@ -140,7 +110,7 @@ static void serve(struct spawner *s)
     s->limit = INT_MAX; /* for who waits in the queue, and for a second */
     while (worker_accepts(s->worker) && accept_some(s))
         ;
-    while (s->count) {
+    while (s->clients.count) {
         crew_tell(&s->crew, s->worker);
         wait_for_news(s, false);
     }
@@ -158,11 +128,11 @@ static int thread_spawn_run(struct worker *w)
                         .pool = app_pool_new(w),
                         .limit = w->config->worker_connections};
     crew_init(&s.crew);
-    queue_init(&s.done);
+    thread_set_init(&s.clients);
     s.fds = xcalloc(LISTENERS + w->listener_count, sizeof *s.fds);
     serve(&s);
     free(s.fds);
-    queue_fini(&s.done);
+    thread_set_fini(&s.clients);
     app_pool_free(s.pool);
     crew_fini(&s.crew);
     return WORKER_DONE;

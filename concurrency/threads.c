@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting threads.
+ * Starting threads and burying them.
  */
 #include "concurrency/threads.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -39,4 +40,53 @@ void members_join(struct member *members, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         pthread_join(members[i].id, NULL);
+}
+
+/* ---- threads that come and go ---- */
+
+void thread_set_init(struct thread_set *set)
+{
+    queue_init(&set->over);
+    set->count = 0;
+}
+
+bool thread_set_add(struct thread_set *set, struct thread *thread,
+                    void *(*run)(void *))
+{
+    thread->set = set;
+    set->count++;
+    int rc = thread_start(&thread->id, run, thread);
+    if (rc == 0)
+        return true;
+    log_error("cannot start a thread: %s", strerror(rc));
+    set->count--;
+    return false;
+}
+
+void thread_over(struct thread *thread)
+{
+    queue_push(&thread->set->over, &thread->node);
+}
+
+static void bury(struct thread_set *set, struct queue_node *node)
+{
+    struct thread *thread = (struct thread *)node;
+    pthread_join(thread->id, NULL);
+    free(thread);
+    set->count--;
+}
+
+void thread_set_bury(struct thread_set *set)
+{
+    struct queue_node *node;
+    queue_clear_wake(&set->over);
+    while ((node = queue_try(&set->over)))
+        bury(set, node);
+}
+
+void thread_set_fini(struct thread_set *set)
+{
+    while (set->count)
+        bury(set, queue_pop(&set->over));
+    queue_fini(&set->over);
 }
