@@ -31,24 +31,23 @@ static void arrange(lua_State *L)
     lua_settop(L, BODY_CLOSING);
 }
 
-static int check_status(lua_State *L)
+/* The status; 0 when it is no integer, or out of range. */
+static int status_of(lua_State *L)
 {
-    if (!lua_isinteger(L, BODY_STATUS)) {
-        if (lua_isnil(L, BODY_STATUS))
-            return luaL_error(L, "the app returned nothing: expected status, "
-                                 "headers, body");
-        return luaL_error(L,
-                          "the app returned %s as its status: expected an "
-                          "integer from 200 to 999",
-                          luaL_tolstring(L, BODY_STATUS, NULL));
-    }
-    lua_Integer status = lua_tointeger(L, BODY_STATUS);
-    if (status < 200 || status > 999)
-        return luaL_error(L,
-                          "the app returned %I as its status: expected an "
-                          "integer from 200 to 999",
-                          (LUAI_UACINT)status);
-    return (int)status;
+    lua_Integer status =
+        lua_isinteger(L, BODY_STATUS) ? lua_tointeger(L, BODY_STATUS) : 0;
+    return status >= -1 && status <= 999 ? (int)status : 0;
+}
+
+static int refuse_status(lua_State *L)
+{
+    if (lua_isnil(L, BODY_STATUS))
+        return luaL_error(L, "the app returned nothing: expected status, "
+                             "headers, body");
+    return luaL_error(L,
+                      "the app returned %s as its status: expected an integer "
+                      "from 200 to 999",
+                      luaL_tolstring(L, BODY_STATUS, NULL));
 }
 
 /* name and value are strings at those places of the stack. */
@@ -140,11 +139,6 @@ static int wait_for_answer(lua_State *L, int status, lua_KContext ctx)
     return result_send(L, call);
 }
 
-static bool answers_later(lua_State *L)
-{
-    return lua_isinteger(L, BODY_STATUS) && lua_tointeger(L, BODY_STATUS) == -1;
-}
-
 static int answer_later(lua_State *L, struct call *call)
 {
     const struct app *app = call->app;
@@ -169,13 +163,16 @@ int result_send(lua_State *L, struct call *call)
 {
     struct reply *r = call->start.reply;
     arrange(L);
-    if (answers_later(L))
+    int status = status_of(L);
+    if (status == -1)
         return answer_later(L, call);
     body_note_closers(L, call);
+    if (status < 200)
+        return refuse_status(L);
     if (async_state(call) == ASYNC_GIVEN)
         return luaL_error(L, "the app answered twice: through async.callback "
                              "and by what it returned");
-    reply_start(r, check_status(L));
+    reply_start(r, status);
     send_headers(L, r);
     const struct body_kind *kind = body_find(L);
     reply_finish(r, kind->length(L, call));

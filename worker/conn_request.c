@@ -87,7 +87,6 @@ static void start_reply(struct conn *c, struct exchange *x)
         .date = conn_date(),
         .minor = x->request.minor,
         .head = x->request.head,
-        .keep_alive = conn_goes_on(c),
     };
 }
 
