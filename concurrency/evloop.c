@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one door to libevent. A watch is a persistent event on a descriptor.
- * Deadlines are a heap of our own with one libevent timer for its top: an
- * event each would cost an idle connection 128 bytes, and libevent would set a
- * persistent event's timeout anew at each activation, which is a heap operation
- * per request that nobody needs.
+ * Deadlines are a heap of our own with one timerfd for its top: an event each
+ * would cost an idle connection 128 bytes, and libevent would set a persistent
+ * event's timeout anew at each activation, which is a heap operation per
+ * request that nobody needs. A timerfd keeps microseconds; epoll_wait(2) is up
+ * to a millisecond late.
  */
 #include "concurrency/evloop.h"
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -25,7 +29,8 @@ enum {
 
 struct evloop {
     struct event_base *base; /* owned */
-    struct event timer;
+    int timer;               /* timerfd(2); owned */
+    struct event timer_io;
     int64_t due;         /* when timer fires; CLOCK_NEVER: it does not */
     struct watch **heap; /* owned; of those that are armed, earliest first */
     uint32_t count, room;
@@ -117,12 +122,11 @@ static void set_timer(struct evloop *loop)
 {
     if (!loop->count || loop->heap[0]->armed >= loop->due)
         return;
-    int64_t now = clock_now();
-    int64_t rest = loop->heap[0]->armed - now;
-    struct timeval tv = {.tv_sec = rest > 0 ? rest / CLOCK_SECOND : 0,
-                         .tv_usec = rest > 0 ? rest % CLOCK_SECOND : 0};
     loop->due = loop->heap[0]->armed;
-    event_add(&loop->timer, &tv);
+    int64_t due = loop->due > 0 ? loop->due : 1; /* 0 would stop it */
+    struct itimerspec at = {.it_value = {.tv_sec = due / CLOCK_SECOND,
+                                         .tv_nsec = due % CLOCK_SECOND * 1000}};
+    timerfd_settime(loop->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -131,6 +135,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct evloop *loop = arg;
     int64_t now = clock_now();
+    uint64_t times;
+    ssize_t n = read(loop->timer, &times, sizeof times);
+    (void)n; /* nothing, when it was set anew meanwhile */
     loop->due = CLOCK_NEVER;
     while (loop->count && loop->heap[0]->armed <= now) {
         struct watch *w = loop->heap[0];
@@ -149,29 +156,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the loop ---- */
 
-/* Without the cached time: a timer would be set from when the loop woke up,
- * fire that much too early, and wait a whole millisecond for the rest. */
 struct evloop *evloop_new(void)
 {
     struct event_config *config = event_config_new();
     struct evloop *loop = xcalloc(1, sizeof *loop);
     loop->due = CLOCK_NEVER;
     if (config)
-        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-                                          EVENT_BASE_FLAG_NO_CACHE_TIME);
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     loop->base = config ? event_base_new_with_config(config) : NULL;
-    if (!loop->base) {
+    loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (!loop->base || loop->timer < 0) {
         log_error("cannot make an event loop");
         _Exit(1);
     }
     event_config_free(config);
-    evtimer_assign(&loop->timer, loop->base, on_timer, loop);
+    event_assign(&loop->timer_io, loop->base, loop->timer, EV_READ | EV_PERSIST,
+                 on_timer, loop);
+    event_add(&loop->timer_io, NULL);
     return loop;
 }
 
 void evloop_free(struct evloop *loop)
 {
-    event_del(&loop->timer);
+    event_del(&loop->timer_io);
+    close(loop->timer);
     event_base_free(loop->base);
     free(loop->heap);
     free(loop);
