@@ -156,8 +156,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the loop ---- */
 
+/* It warns of descriptors that cannot be watched; an app may bring some. */
+static void say(int severity, const char *text)
+{
+    (void)severity;
+    log_debug("libevent: %s", text);
+}
+
 struct evloop *evloop_new(void)
 {
+    event_set_log_callback(say);
     struct event_config *config = event_config_new();
     struct evloop *loop = xcalloc(1, sizeof *loop);
     loop->due = CLOCK_NEVER;

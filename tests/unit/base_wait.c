@@ -88,3 +88,29 @@ Test(wait, reports_a_descriptor_that_is_none)
     close(ends[0]);
     cr_expect_eq(wait_for(ends[0], POLLIN, CLOCK_NEVER), POLLNVAL);
 }
+
+/* ---- two at once ---- */
+
+Test(wait, for_either_says_which_one_came)
+{
+    int other[2];
+    bool came = true;
+    struct wait first = {ends[0], POLLIN, clock_now() + CLOCK_SECOND};
+    cr_assert_eq(pipe(other), 0);
+    struct wait second = {other[0], POLLIN, CLOCK_NEVER};
+    cr_assert_eq(write(other[1], "x", 1), 1);
+    cr_expect_eq(wait_either(&first, &second, &came), 0);
+    cr_expect(came);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    cr_expect_eq(wait_either(&first, NULL, &came), POLLIN);
+    cr_expect_not(came);
+}
+
+Test(wait, for_either_ends_with_the_deadline_of_the_first)
+{
+    bool came = true;
+    struct wait first = {-1, 0, clock_now() + 20 * 1000};
+    struct wait second = {ends[0], POLLIN, CLOCK_NEVER};
+    cr_expect_eq(wait_either(&first, &second, &came), 0);
+    cr_expect(!came && clock_now() >= first.deadline);
+}

@@ -4,6 +4,7 @@
  */
 #include "concurrency/evloop.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -355,4 +356,60 @@ Test(evloop, descriptor_can_be_watched_by_another_after_it_was_freed)
         watch_free(calls.watch);
     }
     watch_free(NULL);
+}
+
+/* ---- what cannot be watched, and what shall not wait ---- */
+
+Test(evloop, calls_at_once_for_a_descriptor_that_cannot_be_watched)
+{
+    struct calls closed = {.stop_after = 1}, file = {.stop_after = 1};
+    int fd = open("/etc/passwd", O_RDONLY);
+    cr_assert_geq(fd, 0);
+    watch(&file, fd);
+    watch_set(file.watch, POLLIN, CLOCK_NEVER);
+    evloop_run(loop);
+    cr_expect(file.count == 1 && file.events == 0);
+    watch_free(file.watch);
+    close(fd);
+    watch(&closed, fd);
+    watch_set(closed.watch, POLLIN, CLOCK_NEVER);
+    evloop_run(loop);
+    cr_expect(closed.count == 1 && closed.events == 0);
+    watch_free(closed.watch);
+}
+
+Test(evloop, calls_soon_what_waits_for_something_else)
+{
+    struct calls calls = {.stop_after = 1};
+    watch(&calls, ends[0]);
+    watch_set(calls.watch, POLLIN, clock_now() + 5000 * MS);
+    watch_soon(calls.watch);
+    evloop_run(loop);
+    cr_expect(calls.count == 1 && calls.events == 0);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    calls.stop_after = 2;
+    evloop_run(loop);
+    cr_expect_eq(calls.events, POLLIN, "it still watches");
+    watch_free(calls.watch);
+}
+
+static void call_it_again(struct calls *calls)
+{
+    watch_soon(calls->watch);
+}
+
+/* One that always has something to do does not keep the others from theirs. */
+Test(evloop, calls_soon_in_another_turn)
+{
+    struct calls busy = {.then = call_it_again}, other = {.stop_after = 1};
+    watch(&busy, -1);
+    watch(&other, ends[0]);
+    watch_set(other.watch, POLLIN, CLOCK_NEVER);
+    watch_soon(busy.watch);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    evloop_run(loop);
+    cr_expect_eq(other.events, POLLIN);
+    cr_expect_geq(busy.count, 1);
+    watch_free(busy.watch);
+    watch_free(other.watch);
 }
