@@ -196,13 +196,9 @@ static bool add_chunk(struct reply *r, struct span piece)
 
 static bool add_counted(struct reply *r, struct span piece)
 {
-    int64_t left = r->length - r->sent;
-    if ((int64_t)piece.len > left) {
-        piece.len = (size_t)left;
-        r->keep_alive = false;
-    }
-    buf_put(r->out, piece.at, piece.len);
-    r->sent += (int64_t)piece.len;
+    int64_t n = reply_cut(r, (int64_t)piece.len);
+    buf_put(r->out, piece.at, (size_t)n);
+    r->sent += n;
     return r->sent < r->length;
 }
 
@@ -219,6 +215,20 @@ bool reply_body(struct reply *r, struct span piece)
     buf_put(r->out, piece.at, piece.len);
     r->sent += (int64_t)piece.len;
     return true;
+}
+
+int64_t reply_cut(struct reply *r, int64_t n)
+{
+    int64_t left = r->length - r->sent;
+    if (n <= left)
+        return n;
+    r->keep_alive = false;
+    return left;
+}
+
+void reply_sent(struct reply *r, int64_t n)
+{
+    r->sent += n;
 }
 
 void reply_end(struct reply *r)

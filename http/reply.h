@@ -74,6 +74,12 @@ void reply_finish(struct reply *r, int64_t length);
  */
 bool reply_body(struct reply *r, struct span piece);
 
+/* For who sends the n bytes of a body of known length that are left by itself,
+ * past out: how many of them may be sent, the rest being cut as above. And that
+ * n of them were. */
+int64_t reply_cut(struct reply *r, int64_t n);
+void reply_sent(struct reply *r, int64_t n);
+
 /* The body is complete. A body shorter than announced closes the connection,
  * as does one ended by the close. */
 void reply_end(struct reply *r);

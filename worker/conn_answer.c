@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The states in which an answer is made: CALL runs the app and its body as far
- * as they go, FILE sends the file that may follow. Between two pipelined
- * requests output is held back, so that several answers leave with one send,
- * unless they have taken a while.
+ * The state in which an answer is made: CALL runs the app and its body as far
+ * as they go. Between two pipelined requests output is held back, so that
+ * several answers leave with one send, unless they have taken a while.
  */
 #include <errno.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -141,8 +139,9 @@ enum turn conn_next(struct conn *c)
     return conn_enter(c, CONN_HEAD);
 }
 
-static enum turn answer_complete(struct conn *c, struct exchange *x)
+enum turn conn_answered(struct conn *c)
 {
+    struct exchange *x = c->exchange;
     reply_end(&x->reply);
     bool keep = x->reply.keep_alive;
     bool complete = x->body.complete;
@@ -171,7 +170,7 @@ static enum turn answer_plain(struct conn *c, struct exchange *x, int status)
         return conn_enter(c, CONN_CLOSED);
     buf_cut(&c->out, x->mark);
     reply_plain(&x->reply, status);
-    return answer_complete(c, x);
+    return conn_answered(c);
 }
 
 static enum turn call_failed(struct conn *c, struct exchange *x)
@@ -191,7 +190,7 @@ static enum turn call_done(struct conn *c, struct exchange *x)
     conn_end_call(c);
     if (x->file.fd >= 0)
         return conn_enter(c, CONN_FILE);
-    return answer_complete(c, x);
+    return conn_answered(c);
 }
 
 /* The request's body has earned a refusal; the call was given the chance to
@@ -319,32 +318,4 @@ enum turn conn_call(struct conn *c)
         break;
     }
     return call_failed(c, x);
-}
-
-/* ---- file ---- */
-
-enum turn conn_file(struct conn *c)
-{
-    enum {
-        SLICE = 65536
-    };
-    struct exchange *x = c->exchange;
-    if (!x->file.left)
-        return answer_complete(c, x);
-    char slice[SLICE];
-    size_t want = x->file.left < SLICE ? (size_t)x->file.left : SLICE;
-    ssize_t n;
-    do
-        n = pread(x->file.fd, slice, want, x->file.at);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        log_error("a file that is being sent became shorter: connection "
-                  "closed");
-        return conn_enter(c, CONN_CLOSED);
-    }
-    x->file.at += n;
-    x->file.left -= n;
-    if (!reply_body(&x->reply, (struct span){slice, (size_t)n}))
-        x->file.left = 0;
-    return conn_send_then(c, CONN_FILE);
 }

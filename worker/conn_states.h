@@ -21,7 +21,7 @@ enum turn conn_head(struct conn *c); /* conn_request.c */
 enum turn conn_body(struct conn *c);
 enum turn conn_drain(struct conn *c);
 enum turn conn_call(struct conn *c); /* conn_answer.c */
-enum turn conn_file(struct conn *c);
+enum turn conn_file(struct conn *c); /* conn_file.c */
 enum turn conn_send(struct conn *c); /* conn_output.c */
 enum turn conn_linger(struct conn *c);
 
@@ -47,6 +47,9 @@ bool conn_goes_on(const struct conn *c);
 
 /* Blocks until more of the body of the call has come, or will not. */
 void conn_receive(struct conn *c);
+
+/* The answer is complete. */
+enum turn conn_answered(struct conn *c);
 
 /* The answer and the body of the request are over: on to the next. */
 enum turn conn_next(struct conn *c);

@@ -3,6 +3,7 @@
  * The plain socket, TCP or UNIX.
  */
 #include <errno.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,17 @@ static ssize_t plain_write(int fd, const void *bytes, size_t n)
     return sent;
 }
 
+static ssize_t plain_send_file(int fd, int file, int64_t *at, size_t n)
+{
+    off_t from = *at;
+    ssize_t sent;
+    do
+        sent = sendfile(fd, file, &from, n);
+    while (sent < 0 && errno == EINTR);
+    *at = from;
+    return sent;
+}
+
 static void plain_shutdown(int fd)
 {
     shutdown(fd, SHUT_WR);
@@ -39,6 +51,7 @@ static void plain_close(int fd)
 const struct transport transport_plain = {
     .read = plain_read,
     .write = plain_write,
+    .send_file = plain_send_file,
     .shutdown = plain_shutdown,
     .close = plain_close,
 };
