@@ -27,6 +27,11 @@ enum {
 struct body_kind {
     const char *name; /* for messages */
     bool (*matches)(lua_State *L);
+    /* Looks at the answer before its head is made and returns its status, which
+     * may be another one. NULL: nothing to look at. */
+    int (*prepare)(lua_State *L, struct call *call, int status);
+    /* Adds header fields behind the app's. NULL: none. */
+    void (*fields)(struct call *call);
     /* How many bytes it will send; -1: not known before it is sent. */
     int64_t (*length)(lua_State *L, struct call *call);
     /* Appends it to the reply, with coro_yield(CALL_FLUSH) in between.

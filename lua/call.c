@@ -220,6 +220,8 @@ void call_free(struct call *call)
         drop_input(call);
     if (call->file.fd >= 0)
         close(call->file.fd);
+    free(call->info);
+    call->info = NULL;
     free(call->error);
     call->error = NULL;
     keep_or_free(call, status != LUA_OK && status != LUA_YIELD);

@@ -235,6 +235,11 @@ void env_forget_call(void *head)
     ((struct head *)head)->call = NULL;
 }
 
+const struct request *env_request(const void *head)
+{
+    return &((const struct head *)head)->rq;
+}
+
 struct span env_method(const void *head)
 {
     const struct head *h = head;

@@ -7,6 +7,7 @@
 #include "base/span.h"
 
 struct call;
+struct request;
 
 /* Makes the metatable of env tables, puts a setmetatable of ours into the
  * globals, and returns the metatable's reference. */
@@ -26,6 +27,9 @@ void env_fill(lua_State *L, int idx);
 
 /* The call is over: what the env gives from now on knows of none. */
 void env_forget_call(void *head);
+
+/* The request; it lives as long as the head. */
+const struct request *env_request(const void *head);
 
 /* Method and target out of the userdata that env_push() made. */
 struct span env_method(const void *head);

@@ -172,9 +172,13 @@ int result_send(lua_State *L, struct call *call)
     if (async_state(call) == ASYNC_GIVEN)
         return luaL_error(L, "the app answered twice: through async.callback "
                              "and by what it returned");
+    const struct body_kind *kind = body_find(L);
+    if (kind->prepare)
+        status = kind->prepare(L, call, status);
     reply_start(r, status);
     send_headers(L, r);
-    const struct body_kind *kind = body_find(L);
+    if (kind->fields)
+        kind->fields(call);
     reply_finish(r, kind->length(L, call));
     call->answered = true;
     if (r->framing != REPLY_NO_BODY)

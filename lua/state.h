@@ -41,6 +41,7 @@ struct call {
     enum call_status why; /* of the last tagged yield */
     struct wait wait;     /* for CALL_WAITS */
     struct call_file file;
+    struct file_info *info; /* body_file.c: owned; NULL: no file is sent */
     size_t at; /* string and array bodies: bytes sent of the current string, */
     lua_Integer item;    /* and the array's index */
     char *error;         /* owned; after CALL_FAILED */
