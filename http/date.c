@@ -77,12 +77,13 @@ static bool take_number(struct span *text, size_t n, int *number)
 
 static bool take_month(struct span *text, int *month)
 {
-    for (int i = 0; i < 12; i++) {
-        char name[4] = {months[3 * i], months[3 * i + 1], months[3 * i + 2]};
-        if (take(text, name)) {
-            *month = i;
-            return true;
-        }
+    const char *name = months;
+    for (int i = 0; i < 12; i++, name += 3) {
+        if (text->len < 3 || memcmp(text->at, name, 3) != 0)
+            continue;
+        *text = (struct span){text->at + 3, text->len - 3};
+        *month = i;
+        return true;
     }
     return false;
 }
