@@ -14,6 +14,7 @@
 #include "worker/exchange.h"
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
+#include "worker/model.h"
 #include "worker/worker.h"
 
 /* How much of a string or an array the output takes before it is sent. In a
@@ -32,11 +33,16 @@ static void receive(void *arg)
     conn_receive(arg);
 }
 
+/* In models that have nobody else the call says it to itself: its step has not
+ * ended, and looks. A wait for something else goes on; only output leaves. */
 static void wake(void *arg)
 {
     struct conn *c = arg;
-    conn_wake(c);
-    c->worker->wake(c);
+    const struct exchange *x = c->exchange;
+    if (!x->waits || x->later)
+        conn_wake(c);
+    if (c->worker->model->flags & MODEL_ASYNC)
+        c->worker->wake(c);
 }
 
 /* The clock that watches for a stuck app begins timeout before the deadline. */
@@ -271,6 +277,8 @@ static enum turn call_waiting(struct conn *c, struct exchange *x)
         conn_end_call(c);
         return conn_enter(c, CONN_CLOSED);
     }
+    if (buf_len(&c->out))
+        return conn_send_then(c, CONN_CALL);
     if (wait_is_over(c, x)) {
         x->waits = false;
         return TURN_AGAIN;
@@ -284,6 +292,7 @@ static enum turn begin_wait(struct conn *c, struct exchange *x, bool later)
 {
     x->waits = x->fresh_wait = true;
     x->later = later;
+    x->woken = x->woken && later;
     if (later) {
         x->wait = (struct wait){.fd = -1, .deadline = CLOCK_NEVER};
         c->app = NULL; /* it does not run */
