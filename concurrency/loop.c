@@ -53,6 +53,7 @@ static void client_over(struct client *client)
 {
     struct loop *loop = client->loop;
     LIST_REMOVE(client, link);
+    conn_end_call(&client->conn); /* its last words may wake it */
     watch_free(client->watch);
     watch_free(client->foreign);
     conn_fini(&client->conn);
