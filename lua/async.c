@@ -34,7 +34,7 @@ void async_push(lua_State *L, struct call *call)
         return;
     }
     struct async *a = lua_newuserdatauv(L, sizeof *a, VALUES);
-    *a = (struct async){.call = call, .state = ASYNC_OPEN};
+    *a = (struct async){.call = call, .closed = call->client_closed};
     lua_newtable(L);
     lua_setiuservalue(L, -2, ON_CLOSE);
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->app->async_meta);
@@ -100,7 +100,15 @@ void async_push_callback(lua_State *L, struct call *call)
     if (!offered(L, call))
         return;
     async_push(L, call);
+    if (call->async->state == ASYNC_NONE)
+        call->async->state = call->answered ? ASYNC_TAKEN : ASYNC_OPEN;
     lua_pushcclosure(L, answer, 1);
+}
+
+void async_answered(struct call *call)
+{
+    if (async_state(call) == ASYNC_OPEN)
+        call->async->state = ASYNC_TAKEN;
 }
 
 /* Pushes the values of the answer of the handle at the top, which it pops. */
@@ -192,6 +200,7 @@ void async_closed(struct call *call)
     struct app *app = call->app;
     lua_State *L = app->L;
     struct async *a = call->async;
+    call->client_closed = true; /* and whoever asks later is told at once */
     if (!a || a->closed)
         return;
     a->closed = true;

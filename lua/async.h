@@ -31,9 +31,12 @@ enum async_state {
     ASYNC_NONE,  /* the app did not ask for it */
     ASYNC_OPEN,  /* it may be called */
     ASYNC_GIVEN, /* it was */
-    ASYNC_TAKEN, /* and async_take() has its answer */
+    ASYNC_TAKEN, /* and async_take() has its answer, or another was made */
 };
 enum async_state async_state(const struct call *call);
+
+/* The call has an answer from elsewhere: async.callback is too late. */
+void async_answered(struct call *call);
 
 /* In state GIVEN: pushes the values that async.callback was called with. */
 void async_take(lua_State *L, struct call *call);

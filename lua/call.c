@@ -75,7 +75,7 @@ struct call *call_new(struct app *app, const struct call_start *start)
         call = call_make(app);
     call->start = *start;
     call->head = NULL;
-    call->started = call->answered = false;
+    call->started = call->answered = call->client_closed = false;
     call->deferred = DEFERRED_NOT;
     call->file = (struct call_file){.fd = -1};
     call->at = 0;
@@ -103,6 +103,7 @@ static char *request_line(const struct call *call)
 static enum call_status fail(struct call *call)
 {
     lua_State *L = call->app->L;
+    async_answered(call); /* by a 500, or by nothing */
     app_traceback(L, call->co);
     char *line = request_line(call);
     call->error = xasprintf("%s: %s", line, lua_tostring(L, -1));

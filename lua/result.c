@@ -181,6 +181,7 @@ int result_send(lua_State *L, struct call *call)
         kind->fields(call);
     reply_finish(r, kind->length(L, call));
     call->answered = true;
+    async_answered(call);
     if (r->framing != REPLY_NO_BODY)
         return kind->send(L, call);
     if (call->file.fd >= 0)

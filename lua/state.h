@@ -47,6 +47,7 @@ struct call {
     char *error;         /* owned; after CALL_FAILED */
     int input;           /* reference of the rack.input, or LUA_NOREF */
     struct async *async; /* async.h; NULL: not asked for */
+    bool client_closed;  /* async.close has been told */
     enum deferred deferred;
     int deferrable;         /* its reference, or LUA_NOREF */
     int close[CLOSE_COUNT]; /* references of what must be closed */
