@@ -5,6 +5,7 @@
 #include "lua/module.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -25,12 +26,17 @@ static int module_sleep(lua_State *L)
     return coro_wait(L, &wait, NULL, 0);
 }
 
-/* After the wait: was it the descriptor, or the clock? */
+/* After the wait, with the deadline at the top: was it the descriptor, or the
+ * clock, or has another taken what came? */
 static int waited(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     struct pollfd p = {.fd = (int)lua_tointeger(L, 1), .events = (short)ctx};
     if (poll(&p, 1, 0) == 0) {
+        struct wait wait = {
+            .fd = p.fd, .events = p.events, .deadline = lua_tointeger(L, 2)};
+        if (clock_now() < wait.deadline && !app_of(L)->late)
+            return coro_wait(L, &wait, waited, ctx);
         lua_pushnil(L);
         lua_pushliteral(L, "timeout");
         return 2;
@@ -45,12 +51,14 @@ static int module_wait(lua_State *L)
     static const char *const names[] = {"r", "w", "rw", NULL};
     static const short events[] = {POLLIN, POLLOUT, POLLIN | POLLOUT};
     lua_Integer fd = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, fd >= 0 && fcntl((int)fd, F_GETFD) >= 0, 1,
-                  "expected an open file descriptor");
+    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX && fcntl((int)fd, F_GETFD) >= 0,
+                  1, "expected an open file descriptor");
     short what = events[luaL_checkoption(L, 2, "r", names)];
     struct wait wait = {.fd = (int)fd, .events = what, .deadline = CLOCK_NEVER};
     if (!lua_isnoneornil(L, 3))
         wait.deadline = clock_now() + seconds_check(L, 3);
+    lua_settop(L, 1);
+    lua_pushinteger(L, wait.deadline);
     return coro_wait(L, &wait, waited, what);
 }
 
