@@ -223,6 +223,13 @@ void await_close(int fd)
     close(fd);
 }
 
+void reset_connection(int fd)
+{
+    struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}
+
 struct answer get(const struct server *s, const char *path)
 {
     int fd = dial(s);

@@ -51,6 +51,9 @@ char *read_until(int fd, const char *text);
  * Further bytes are a failure. */
 void await_close(int fd);
 
+/* Closes the connection with a reset, as a client does that has died. */
+void reset_connection(int fd);
+
 /* One request on a connection of its own: "GET /path" with a Host. */
 struct answer get(const struct server *s, const char *path);
 
