@@ -33,8 +33,11 @@ void conn_flush(struct conn *c)
     if (!buf_len(&c->out))
         return;
     ssize_t n = c->transport->write(c->fd, buf_at(&c->out), buf_len(&c->out));
-    if (n > 0) /* else CONN_SEND will see why not */
-        buf_take(&c->out, (size_t)n);
+    if (n <= 0) /* CONN_SEND will see why not */
+        return;
+    buf_take(&c->out, (size_t)n);
+    if (c->exchange)
+        count_sent(c->exchange, (size_t)n);
 }
 
 enum turn conn_send(struct conn *c)

@@ -29,6 +29,8 @@ static const char pair_app[] =
     "function apps.hello() return 200, {}, 'hello' end\n"
     "function apps.echo(env)\n"
     "  return 200, {}, env['rack.input']:read('a') end\n"
+    "function apps.blocks(env) return 200, {}, (('x'):gsub('x', function()\n"
+    "  return env['rack.input']:read('l') end)) end\n"
     "function apps.fails(env) env['rack.input']:read('a')\n"
     "  error('no luck') end\n"
     "function apps.sleeps() rainbows.sleep(3600) return 200, {}, 'up' end\n"

@@ -3,6 +3,7 @@
  * Requests coming in: bodies, refusals, and clients that take their time.
  */
 #include "tests/support/pair.h"
+#include "worker/conn_states.h"
 
 TestSuite(conn_request, .init = set_up, .fini = tear_down, .timeout = 20);
 
@@ -59,6 +60,143 @@ Test(conn_request, that_ends_after_a_request_is_answered_first)
     step();
     cr_expect(begins(received(), OK));
     is_over("");
+}
+
+/* ---- bodies while the call reads them, or does not ---- */
+
+#define UNREAD(fields) "POST /hello HTTP/1.1\r\n" HOST fields "\r\n"
+
+Test(conn_request, is_called_before_its_body_has_come)
+{
+    talk(UNREAD("Content-Length: 5\r\n"));
+    cr_expect(begins(s.text, OK) && ends("hello"));
+    cr_expect_eq(times("Connection: close"), 0);
+    waits_for(POLLIN, CONN_DRAIN);
+}
+
+Test(conn_request, is_called_when_its_body_has_come_where_the_model_says_so)
+{
+    static const struct model collects = {.flags = MODEL_BUFFERS_INPUT};
+    s.worker.model = &collects;
+    cr_expect_str_eq(talk(UNREAD("Content-Length: 5\r\n")), "");
+    waits_for(POLLIN, CONN_BODY);
+    cr_expect_null(s.conn.app);
+    cr_expect_str_eq(talk("12"), "");
+    cr_expect(begins(talk("345"), OK));
+    cr_expect(conn_idle(&s.conn));
+}
+
+Test(conn_request, gives_its_app_back_while_it_waits_where_calls_share_it)
+{
+    static const struct model shares = {.flags = MODEL_YIELDS};
+    talk(POST("Content-Length: 5\r\n") "he");
+    cr_expect_eq(s.conn.app, s.app);
+    s.worker.model = &shares;
+    cr_expect_str_eq(talk("l"), "");
+    cr_expect_null(s.conn.app);
+    waits_for(POLLIN, CONN_BODY);
+    talk("lo");
+    cr_expect(begins(s.text, OK) && ends("hello"));
+}
+
+Test(conn_request, passes_over_what_the_call_has_not_read)
+{
+    talk(UNREAD("Content-Length: 5\r\n") "he");
+    cr_expect(begins(s.text, OK));
+    cr_expect_str_eq(talk("l"), "");
+    waits_for(POLLIN, CONN_DRAIN);
+    cr_expect(begins(talk("lo" REQUEST("hello")), OK));
+    cr_expect_eq(times(OK), 1);
+    talk(UNREAD("Transfer-Encoding: chunked\r\n"));
+    cr_expect(begins(s.text, OK));
+    cr_expect_str_eq(talk("5\r\nhello\r"), "");
+    cr_expect(begins(talk("\n0\r\n\r\n" REQUEST("hello")), OK));
+    cr_expect(conn_idle(&s.conn));
+}
+
+Test(conn_request, says_no_continue_when_the_call_reads_nothing)
+{
+    talk(UNREAD("Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    cr_expect(begins(s.text, OK));
+    cr_expect_eq(times("Connection: close\r\n"), 1);
+    waits_for(POLLIN, CONN_LINGER);
+}
+
+Test(conn_request, closes_behind_a_large_body_that_is_not_read)
+{
+    talk(UNREAD("Content-Length: 65537\r\n"));
+    cr_expect_eq(times("Connection: close\r\n"), 1);
+    waits_for(POLLIN, CONN_LINGER);
+    tear_down();
+    set_up();
+    talk(UNREAD("Content-Length: 65536\r\n"));
+    cr_expect_eq(times("Connection: close\r\n"), 0);
+    waits_for(POLLIN, CONN_DRAIN);
+}
+
+Test(conn_request, passes_over_no_more_than_it_must)
+{
+    static char much[8193];
+    memset(much, 'x', sizeof much - 1);
+    talk(UNREAD("Transfer-Encoding: chunked\r\n"));
+    talk("186a0\r\n");
+    for (int i = 0; i < DRAIN_MAX / 8192; i++)
+        talk(much);
+    waits_for(POLLIN, CONN_DRAIN);
+    cr_expect_null(s.conn.exchange->body.bytes.memory.data);
+    talk(much);
+    waits_for(POLLIN, CONN_LINGER);
+}
+
+Test(conn_request, that_never_ends_is_waited_for_no_longer_than_a_body)
+{
+    talk(UNREAD("Content-Length: 5\r\n") "he");
+    int64_t limit = s.worker.config->client_body_timeout;
+    cr_expect_leq(s.conn.deadline, clock_now() + limit);
+    s.conn.deadline = 0;
+    is_over("");
+}
+
+Test(conn_request, is_refused_while_the_call_reads_and_that_is_no_error)
+{
+    talk(POST("Transfer-Encoding: chunked\r\n") "2\r\nhe\r\n");
+    waits_for(POLLIN, CONN_BODY);
+    talk("x\r\n");
+    cr_expect(begins(s.text, "HTTP/1.1 400 "), "%s", s.text);
+    cr_expect_null(s.conn.exchange);
+    cr_expect(conn_lingers(&s.conn));
+    const char *line = logs_line();
+    cr_expect(begins(line, "INFO "), "%s", line);
+    cr_expect_not_null(strstr(line, "a call failed: the body is malformed"));
+    cr_expect_str_eq(logs_next(), "");
+}
+
+/* What conn_flush() has sent is neither cut off nor sent again. */
+Test(conn_request, is_refused_behind_answers_that_left_when_the_call_blocked)
+{
+    send_text(REQUEST("hello")
+                  REQUEST("hello") "POST /blocks HTTP/1.1\r\n" HOST
+                                   "Transfer-Encoding: chunked\r\n\r\n");
+    send_text("x\r\n");
+    step();
+    received();
+    cr_expect_eq(times(OK), 2, "%s", s.text);
+    cr_expect_eq(times("HTTP/1.1 400 "), 1, "%s", s.text);
+    cr_expect(ends("400 Bad Request\n"));
+}
+
+Test(conn_request, says_continue_when_the_call_blocks)
+{
+    send_text(REQUEST("hello") "POST /blocks HTTP/1.1\r\n" HOST
+                               "Content-Length: 5\r\n"
+                               "Expect: 100-continue\r\n\r\n");
+    send_text("hell\n");
+    step();
+    received();
+    cr_expect_eq(times("HTTP/1.1 100 Continue\r\n\r\n"), 1);
+    cr_expect(ends("hell"));
+    char *first = strstr(s.text, "hello");
+    cr_expect(first && first < strstr(s.text, "HTTP/1.1 100 "), "%s", s.text);
 }
 
 /* ---- refusals ---- */
