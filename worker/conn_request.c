@@ -330,17 +330,19 @@ enum turn conn_body(struct conn *c)
     }
 }
 
-/* The clock that watches the app does not run while the client is waited
- * for. */
+/* The clocks that watch the app do not run while the client is waited for. */
 static bool wait_for_client(const struct conn *c)
 {
+    int64_t since = clock_now();
     struct wait wait = {.fd = c->fd,
                         .events = POLLIN,
-                        .deadline = clock_now() +
-                                    c->worker->config->client_body_timeout};
+                        .deadline =
+                            since + c->worker->config->client_body_timeout};
     beat_leave();
     bool came = wait_block(&wait);
-    beat_enter(clock_now());
+    int64_t now = clock_now();
+    c->exchange->deadline += now - since;
+    beat_enter(now);
     return came;
 }
 
