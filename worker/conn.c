@@ -171,7 +171,8 @@ int64_t conn_spare_from(const struct conn *c)
 {
     if (c->state == CONN_LINGER)
         return c->deadline - LINGER_TIME + CONN_SILENCE;
-    if (conn_idle(c))
+    if (conn_idle(c) ||
+        (c->state == CONN_DRAIN && c->worker->quit == QUIT_STOP))
         return 0;
     if (c->state != CONN_HEAD || c->head_begun)
         return CLOCK_NEVER;

@@ -372,20 +372,27 @@ void conn_receive(struct conn *c)
 
 /* ---- drain ---- */
 
+/* The client has its answer; it may be sending still. */
+static enum turn drain_no_more(struct conn *c)
+{
+    c->transport->shutdown(c->fd);
+    return conn_enter(c, CONN_LINGER);
+}
+
 enum turn conn_drain(struct conn *c)
 {
     struct exchange *x = c->exchange;
     int rc = take(c, x);
     if (rc == BODY_COMPLETE)
         return conn_next(c);
-    if (rc != BODY_MORE || x->body.bytes.size > x->drained_to) {
-        c->transport->shutdown(c->fd);
-        return conn_enter(c, CONN_LINGER);
-    }
+    if (rc != BODY_MORE || x->body.bytes.size > x->drained_to)
+        return drain_no_more(c);
     switch (conn_read(c, READ_SIZE)) {
     case CAME_BYTES:
         return TURN_AGAIN;
     case CAME_NOTHING:
+        if (c->worker->quit == QUIT_STOP)
+            return drain_no_more(c);
         if (!conn_late(c))
             return conn_wait(c, POLLIN);
         return conn_enter(c, CONN_CLOSED);

@@ -4,8 +4,10 @@
  * an app that reads, and a body that nobody has read is thrown away, or ends
  * the connection when it is large.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -307,4 +309,17 @@ Test(streaming_unread, body_that_never_comes_ends_the_connection)
     assert_answer(fd, 200, "hello");
     close(fd);
     cr_assert_str_eq(get(&server, "/hello").body, "hello");
+}
+
+/* Its client has had its answer. */
+Test(streaming_unread, body_does_not_hold_up_the_end_of_the_server)
+{
+    needs_streaming();
+    serve("client_body_timeout(60)");
+    int fd = upload(&server, "/hello", LENGTH(8), "one\n");
+    assert_answer(fd, 200, "hello");
+    server_signal(&server, SIGQUIT);
+    await_close(fd);
+    int status = server_wait(&server);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }

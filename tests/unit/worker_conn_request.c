@@ -148,6 +148,17 @@ Test(conn_request, passes_over_no_more_than_it_must)
     waits_for(POLLIN, CONN_LINGER);
 }
 
+Test(conn_request, passes_over_nothing_when_the_server_stops)
+{
+    talk(UNREAD("Content-Length: 5\r\n") "he");
+    cr_expect_eq(conn_spare_from(&s.conn), CLOCK_NEVER);
+    s.worker.quit = QUIT_STOP;
+    cr_expect_eq(conn_spare_from(&s.conn), 0);
+    step();
+    waits_for(POLLIN, CONN_LINGER);
+    s.worker.quit = QUIT_NOT;
+}
+
 Test(conn_request, that_never_ends_is_waited_for_no_longer_than_a_body)
 {
     talk(UNREAD("Content-Length: 5\r\n") "he");
