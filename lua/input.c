@@ -82,7 +82,9 @@ static bool has_format(lua_State *L, struct input *in, int idx)
     }
     const char *format = luaL_checkstring(L, idx);
     format += *format == '*';
-    return (*format == 'l' || *format == 'L') && has_line(L, in);
+    if (*format == 'l' || *format == 'L')
+        return has_line(L, in);
+    return *format != 'a'; /* it is refused at once */
 }
 
 static bool must_wait(lua_State *L, struct input *in, int idx)

@@ -54,8 +54,8 @@ static int64_t patience(const struct conn *c, enum conn_state state)
         return c->requests && !c->head_begun ? config->keepalive_timeout
                                              : config->client_header_timeout;
     case CONN_BODY:
-    case CONN_DRAIN:
         return config->client_body_timeout;
+    case CONN_DRAIN:
     case CONN_LINGER:
         return LINGER_TIME;
     default:

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -179,13 +180,27 @@ static enum turn answer_plain(struct conn *c, struct exchange *x, int status)
     return conn_answered(c);
 }
 
+/* Is the error the one that a read of the body has raised? That is the client's
+ * fault. */
+static bool client_failed(const struct exchange *x)
+{
+    const char *trouble = x->body.trouble;
+    return trouble && strstr(call_error(x->call), trouble);
+}
+
+static void log_failure(const struct conn *c, const struct exchange *x)
+{
+    if (client_failed(x))
+        log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
+    else
+        log_error("app error: %s", call_error(x->call));
+}
+
 static enum turn call_failed(struct conn *c, struct exchange *x)
 {
-    if (!x->body.trouble) {
-        log_error("app error: %s", call_error(x->call));
+    log_failure(c, x);
+    if (!client_failed(x))
         return answer_plain(c, x, 500);
-    }
-    log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
     conn_end_call(c);
     return conn_enter(c, CONN_CLOSED);
 }
@@ -201,9 +216,12 @@ static enum turn call_done(struct conn *c, struct exchange *x)
 
 /* The request's body has earned a refusal; the call was given the chance to
  * end by itself. */
-static enum turn call_refused(struct conn *c, struct exchange *x)
+static enum turn call_refused(struct conn *c, struct exchange *x, bool failed)
 {
-    log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
+    if (failed)
+        log_failure(c, x);
+    else
+        log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
     conn_end_call(c);
     if (x->sent)
         return conn_enter(c, CONN_CLOSED);
@@ -310,7 +328,7 @@ enum turn conn_call(struct conn *c)
     enum call_status status = step_call(c, x);
     bool over = status == CALL_DONE || status == CALL_FAILED;
     if (x->refusal && (over || call_answered(x->call)))
-        return call_refused(c, x);
+        return call_refused(c, x, status == CALL_FAILED);
     switch (status) {
     case CALL_DONE:
         return call_done(c, x);

@@ -18,7 +18,7 @@ enum turn {
 };
 
 enum turn conn_head(struct conn *c); /* conn_request.c */
-enum turn conn_body(struct conn *c);
+enum turn conn_body(struct conn *c); /* conn_body.c */
 enum turn conn_drain(struct conn *c);
 enum turn conn_call(struct conn *c); /* conn_answer.c */
 enum turn conn_file(struct conn *c); /* conn_file.c */
@@ -57,6 +57,11 @@ enum turn conn_next(struct conn *c);
 /* Bytes of a body that a call left unread are thrown away up to so many; with
  * more to come the connection closes after the answer. */
 #define DRAIN_MAX 65536
+
+/* How much a read of a body, or of what a first read did not fit, may take. */
+enum {
+    READ_SIZE = 65536
+};
 
 /* Reads up to n bytes behind the input. Only after the model saw readiness; a
  * short read ends it. */
