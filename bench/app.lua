@@ -1,5 +1,0 @@
--- The app of the benchmark: as little as an app can do, so that what is
--- measured is the server.
-return function()
-  return 200, { ["content-type"] = "text/plain" }, "hello\n"
-end

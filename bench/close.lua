@@ -1,0 +1,2 @@
+-- For wrk: a connection for each request.
+wrk.headers["Connection"] = "close"
