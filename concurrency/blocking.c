@@ -3,7 +3,8 @@
  * Serving one client at a time. While a client is idle between two requests
  * (or has not said a word for a while) the wait also watches the listeners,
  * and a newcomer takes its place, unless another thread is free to take the
- * newcomer; a client that never pauses is told to close when one comes.
+ * newcomer; a client that never pauses, or that came with others, is told to
+ * close.
  */
 #include "concurrency/blocking.h"
 
@@ -226,10 +227,24 @@ static bool next_client(struct blocking *b)
     return came;
 }
 
+/* Does somebody wait whom no other thread will take? Then the client is told
+ * with its first answer that it is the last: a connection that seems to go on
+ * and is closed for a newcomer may cost the client a request. */
+static bool others_wait(struct blocking *b)
+{
+    if (b->crew && somebody_is_free(b->crew))
+        return false;
+    watch_listeners(b, true);
+    return poll(b->fds + b->listeners, b->client - b->listeners, 0) > 0;
+}
+
 void blocking_run(struct blocking *b)
 {
-    while (next_client(b))
+    while (next_client(b)) {
+        if (others_wait(b))
+            conn_last(&b->conn);
         blocking_serve(b);
+    }
 }
 
 /* ---- setting up ---- */

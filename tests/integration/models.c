@@ -174,3 +174,22 @@ Test(models, an_idle_client_makes_way_when_no_thread_is_free)
     server_write(&server, "go", "");
     cr_assert_eq(read_answer(b).status, 200);
 }
+
+/* A connection that seems to go on and is closed for the next client may cost a
+ * request. */
+Test(models, a_client_that_came_with_others_is_told_to_close)
+{
+    if (strcmp(model_under_test(), "Base") != 0)
+        cr_skip("%s serves several clients", model_under_test());
+    start("keepalive_timeout(60)");
+    int first = dial(&server);
+    send_text(first, "GET / HTTP/1.1\r\n");
+    int second = request("/");
+    int third = request("/");
+    send_text(first, "Host: x\r\nConnection: close\r\n\r\n");
+    cr_assert_eq(read_answer(first).status, 200);
+    struct answer a = read_answer(second);
+    cr_assert_str_eq(field(&a, "connection"), "close");
+    a = read_answer(third);
+    cr_assert_null(field(&a, "connection"));
+}
