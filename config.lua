@@ -45,6 +45,7 @@ output_buffer_size(64 * 1024)           -- what may wait for a slow client
 
 -- The process
 
+early_hints(false)            -- give apps rack.early_hints, for 103 answers
 preload_app(false)            -- load the app in the master, before any fork
 -- working_directory("/srv/app")        -- where relative paths start from
 -- pid("/run/rainbows.pid")             -- a file with the master's process id

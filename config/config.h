@@ -70,6 +70,7 @@ struct config {
     int64_t client_body_buffer_size;
     int64_t client_header_buffer_size;
     int64_t output_buffer_size;
+    bool early_hints;
     bool preload_app;
     char *working_directory; /* owned or NULL, like the strings below */
     char *pid;

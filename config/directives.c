@@ -96,9 +96,11 @@ const struct directive directives[] = {
      "what may wait for a client before the body does",
      &kind_size, FIELD(output_buffer_size), 1, MEMORY_MAX},
 
-    {"preload_app", "false", "load the app in the master, before any fork",
-     &kind_bool, FIELD(preload_app),
+    {"early_hints", "false", "give apps rack.early_hints, for 103 answers",
+     &kind_bool, FIELD(early_hints),
      .group = "The process"},
+    {"preload_app", "false", "load the app in the master, before any fork",
+     &kind_bool, FIELD(preload_app)},
     {"working_directory", "nil", "where relative paths start from",
      &kind_string, FIELD(working_directory), 1},
     {"pid", "nil", "a file that holds the master's process id",

@@ -27,6 +27,7 @@ struct app_identity {
     bool multithread;   /* rack.multithread */
     bool waits_in_call; /* a wait inside call(env) lets others run */
     bool async;         /* calls can be answered later */
+    bool early_hints;   /* apps may send 103 */
 };
 
 /*

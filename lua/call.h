@@ -32,6 +32,9 @@ struct call_driver {
     /* A call that stopped with CALL_LATER has something to do. May be called
      * while another call of the same app runs: takes note and returns. */
     void (*wake)(void *arg);
+    /* What the running call has appended so far is an interim answer: it leaves
+     * now, as far as it can, and is not of the answer. */
+    void (*interim)(void *arg);
     /* The running call wants to have until then (base/clock.h). */
     void (*extend)(void *arg, int64_t deadline);
 };

@@ -7,11 +7,14 @@
 
 #include <lauxlib.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "http/reply.h"
 #include "lua/async.h"
 #include "lua/coro.h"
 #include "lua/env_parts.h"
 #include "lua/input.h"
+#include "lua/result.h"
 #include "lua/state.h"
 
 static void push_method(lua_State *L, struct head *h)
@@ -184,6 +187,48 @@ static void push_timeout(lua_State *L, struct head *h)
     lua_pushcfunction(L, extend);
 }
 
+/* (headers, reply) */
+static int hint_headers(lua_State *L)
+{
+    result_headers(L, lua_touserdata(L, 2), 1);
+    return 0;
+}
+
+/* (headers): a 103 that leaves before the answer; to HTTP/1.0 there is none */
+static int early_hints(lua_State *L)
+{
+    const struct call *call = app_of(L)->running;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!call || call->answered)
+        return luaL_error(L, "rack.early_hints: the answer has been made");
+    struct reply *r = call->start.reply;
+    if (!r->minor)
+        return 0;
+    lua_settop(L, 1);
+    size_t before = buf_len(r->out);
+    struct reply hint = {.out = r->out, .minor = 1};
+    buf_puts(r->out, "HTTP/1.1 103 Early Hints\r\n");
+    lua_pushcfunction(L, hint_headers);
+    lua_insert(L, 1);
+    lua_pushlightuserdata(L, &hint);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        buf_cut(r->out, before);
+        return lua_error(L);
+    }
+    buf_puts(r->out, "\r\n");
+    call->start.driver->interim(call->start.driver_arg);
+    return 0;
+}
+
+static void push_early_hints(lua_State *L, struct head *h)
+{
+    (void)h;
+    if (app_of(L)->identity.early_hints)
+        lua_pushcfunction(L, early_hints);
+    else
+        lua_pushnil(L);
+}
+
 static void push_model(lua_State *L, struct head *h)
 {
     (void)h;
@@ -222,6 +267,7 @@ const struct env_key env_keys[ENV_KEY_COUNT] = {
     {"rainbows.model", push_model},
     {"rainbows.worker", push_worker},
     {"rainbows.timeout", push_timeout},
+    {"rack.early_hints", push_early_hints},
     {"async.callback", push_async_callback},
     {"async.close", push_async_close},
 };

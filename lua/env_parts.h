@@ -33,7 +33,7 @@ struct env_key {
 
 enum {
     ENV_KEY_INPUT = 0,
-    ENV_KEY_COUNT = 27
+    ENV_KEY_COUNT = 28
 };
 
 extern const struct env_key env_keys[ENV_KEY_COUNT];

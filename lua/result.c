@@ -92,15 +92,15 @@ static void send_value(lua_State *L, struct reply *r, int name)
     send_field(L, r, name, lua_gettop(L));
 }
 
-static void send_headers(lua_State *L, struct reply *r)
+void result_headers(lua_State *L, struct reply *r, int idx)
 {
-    if (lua_isnil(L, BODY_HEADERS))
+    if (lua_isnil(L, idx))
         return;
-    if (!lua_istable(L, BODY_HEADERS))
+    if (!lua_istable(L, idx))
         luaL_error(L, "the app returned a %s as its headers: expected a table",
-                   luaL_typename(L, BODY_HEADERS));
+                   luaL_typename(L, idx));
     lua_pushnil(L);
-    while (lua_next(L, BODY_HEADERS)) { /* [..., name, value] */
+    while (lua_next(L, idx)) { /* [..., name, value] */
         int name = lua_gettop(L) - 1;
         if (lua_type(L, name) != LUA_TSTRING)
             luaL_error(L,
@@ -176,7 +176,7 @@ int result_send(lua_State *L, struct call *call)
     if (kind->prepare)
         status = kind->prepare(L, call, status);
     reply_start(r, status);
-    send_headers(L, r);
+    result_headers(L, r, BODY_HEADERS);
     if (kind->fields)
         kind->fields(call);
     reply_finish(r, kind->length(L, call));

@@ -5,6 +5,7 @@
 #include <lua.h>
 
 struct call;
+struct reply;
 
 /*
  * Turns what the app returned (on L, the call's coroutine, above BODY_HEAD)
@@ -12,6 +13,10 @@ struct call;
  * without waiting. Errors of the app are raised. Returns 0 at the end.
  */
 int result_send(lua_State *L, struct call *call);
+
+/* Appends the header table at idx to the reply. Errors of the app are raised.
+ */
+void result_headers(lua_State *L, struct reply *r, int idx);
 
 /* Closes the body of an answer that nobody will send: all that lies on the
  * stack, as the app gave it. Leaves nothing there. */

@@ -46,6 +46,13 @@ static void wake(void *arg)
         c->worker->wake(c);
 }
 
+static void interim(void *arg)
+{
+    struct conn *c = arg;
+    c->exchange->mark = buf_len(&c->out);
+    conn_flush(c);
+}
+
 /* The clock that watches for a stuck app begins timeout before the deadline. */
 static void extend(void *arg, int64_t deadline)
 {
@@ -55,7 +62,11 @@ static void extend(void *arg, int64_t deadline)
 }
 
 static const struct call_driver driver = {
-    .receive = receive, .wake = wake, .extend = extend};
+    .receive = receive,
+    .wake = wake,
+    .interim = interim,
+    .extend = extend,
+};
 
 /* ---- the call ---- */
 

@@ -75,6 +75,7 @@ static int boot_app(const struct worker *w, struct app *app, struct err *err)
         .multithread = w->model->flags & MODEL_THREADS,
         .waits_in_call = w->model->flags & MODEL_YIELDS,
         .async = w->model->flags & MODEL_ASYNC,
+        .early_hints = w->config->early_hints,
     };
     return app_boot(app, &identity, err);
 }

@@ -90,6 +90,7 @@ struct ask {
     const char *rest; /* of the body; ask_receive() brings it */
     int received;     /* how often the call has blocked for it */
     int woken;        /* how often it was */
+    int interim;      /* how many interim answers it has made */
     int64_t extended; /* the deadline it has asked for */
 };
 
@@ -114,6 +115,11 @@ static inline void ask_wake(void *arg)
     ((struct ask *)arg)->woken++;
 }
 
+static inline void ask_interim(void *arg)
+{
+    ((struct ask *)arg)->interim++;
+}
+
 static inline void ask_extend(void *arg, int64_t deadline)
 {
     ((struct ask *)arg)->extended = deadline;
@@ -125,7 +131,7 @@ static inline void ask_begin(struct ask *a, struct app *app, const char *head,
 {
     struct err err;
     static const struct call_driver driver = {ask_receive, ask_wake,
-                                              ask_extend};
+                                              ask_interim, ask_extend};
     *a = (struct ask){.body = {.bytes = SPOOL_INIT, .complete = true}};
     a->request.fields = a->fields;
     parser_init();
