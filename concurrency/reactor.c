@@ -12,8 +12,7 @@ static const char *const unused[] = {"pool_size", "app_pool", NULL};
 const struct model model_reactor = {
     .name = "Reactor",
     .flags = MODEL_BUFFERS_INPUT | MODEL_ASYNC,
-    .summary =
-        "libevent; calls run on the loop or answer later, bodies may wait",
+    .summary = "libevent; calls run on the loop, or are answered later",
     .unused = unused,
     .run = loop_serve,
 };
