@@ -9,29 +9,45 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void set_ipv6(struct peer *peer, const struct sockaddr_in6 *from)
+void peer_set_ip(struct peer *peer, int family, const void *ip, uint16_t port)
 {
-    peer->port = ntohs(from->sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&from->sin6_addr)) {
-        peer->family = AF_INET;
-        memcpy(peer->ip, from->sin6_addr.s6_addr + 12, 4);
-    } else {
-        memcpy(peer->ip, from->sin6_addr.s6_addr, 16);
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool ipv4 = family == AF_INET;
+    const uint8_t *bytes = ip;
+    if (!ipv4 && memcmp(ip, mapped, sizeof mapped) == 0) {
+        ipv4 = true;
+        bytes += sizeof mapped;
     }
+    *peer = (struct peer){.family = ipv4 ? AF_INET : AF_INET6, .port = port};
+    memcpy(peer->ip, bytes, ipv4 ? 4 : 16);
 }
 
 void peer_set(struct peer *peer, const struct sockaddr *from)
 {
-    *peer = (struct peer){.family = (uint8_t)from->sa_family};
     if (from->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const void *)from;
-        peer->port = ntohs(in->sin_port);
-        memcpy(peer->ip, &in->sin_addr, 4);
+        peer_set_ip(peer, AF_INET, &in->sin_addr, ntohs(in->sin_port));
     } else if (from->sa_family == AF_INET6) {
-        set_ipv6(peer, (const void *)from);
+        const struct sockaddr_in6 *in6 = (const void *)from;
+        peer_set_ip(peer, AF_INET6, &in6->sin6_addr, ntohs(in6->sin6_port));
     } else {
-        peer->family = AF_UNIX;
+        *peer = (struct peer){.family = AF_UNIX};
     }
+}
+
+bool peer_parse(struct span text, struct peer *peer)
+{
+    char copy[PEER_TEXT];
+    uint8_t ip[16];
+    if (text.len >= sizeof copy || memchr(text.at, '\0', text.len))
+        return false;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    int family = memchr(text.at, ':', text.len) ? AF_INET6 : AF_INET;
+    if (inet_pton(family, copy, ip) != 1)
+        return false;
+    peer_set_ip(peer, family, ip, 0);
+    return true;
 }
 
 const char *peer_ip(const struct peer *peer, char text[PEER_TEXT])

@@ -77,6 +77,37 @@ Test(peer, reads_unix_sockets_as_loopback)
     cr_expect_eq(peer.port, 0);
 }
 
+Test(peer, is_read_from_an_address_and_nothing_else)
+{
+    static const char *const good[] = {"192.0.2.1", "2001:db8::1", "::"};
+    static const char *const bad[] = {
+        "",
+        "a",
+        "1.2.3",
+        "1.2.3.4 ",
+        "1.2.3.4:5",
+        "[::1]",
+        "::1%eth",
+        "1.2.3.256",
+        "01.2.3.4",
+        "0x1.2.3.4",
+        ":",
+        "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"};
+    struct peer peer;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct span text = {good[i], strlen(good[i])};
+        cr_assert(peer_parse(text, &peer), "%s", good[i]);
+        reads(peer, strchr(good[i], ':') ? AF_INET6 : AF_INET, good[i]);
+        cr_expect_eq(peer.port, 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_not(peer_parse((struct span){bad[i], strlen(bad[i])}, &peer),
+                      "%s", bad[i]);
+    cr_expect_not(peer_parse(SPAN("1.2.3.4\0"), &peer));
+    cr_expect(peer_parse(SPAN("::ffff:192.0.2.1"), &peer));
+    reads(peer, AF_INET, "192.0.2.1");
+}
+
 Test(peer, is_small)
 {
     cr_expect_leq(sizeof(struct peer), 20);
