@@ -28,6 +28,11 @@ timeout(60)                   -- for the app to answer a request
 graceful_timeout(60)          -- for a worker to finish before it is killed
 boot_timeout(60)              -- for a worker to load the app and be ready
 
+-- Proxies in front of the server
+
+-- trusted_proxies("10.0.0.0/8", "unix")   -- whose X-Forwarded-For is believed
+-- listen("0.0.0.0:8081", { proxy_protocol = { "10.0.0.1", "10.0.0.2" } })
+
 -- Limits on requests, in bytes; the status is what a larger one is answered
 
 client_max_body_size(1024 * 1024)       -- 413; nil: unlimited

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/cidr.h"
+
 struct err;
 
 /* One listen() of the config. Fields with -1 leave the system's default. */
@@ -22,7 +24,10 @@ struct listen_spec {
     int reuseport;        /* 0 */
     int umask;            /* for the socket file; 0 */
     int tries; /* after the first failure with EADDRINUSE: 5; -1: for ever */
-    int64_t delay; /* between tries, microseconds: 500,000 */
+    int64_t delay;               /* between tries, microseconds: 500,000 */
+    struct cidrs proxy_protocol; /* who may connect, with a PROXY header first;
+                                    its list lives as long as the config;
+                                    empty: everybody, without */
 };
 
 enum config_hook {
@@ -61,6 +66,7 @@ struct config {
     int64_t timeout;
     int64_t graceful_timeout;
     int64_t boot_timeout;
+    struct cidrs trusted_proxies; /* its list lives as long as the config */
     int64_t client_max_body_size; /* -1: unlimited */
     int64_t client_max_header_size;
     int64_t client_max_headers;

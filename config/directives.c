@@ -67,6 +67,11 @@ const struct directive directives[] = {
     {"boot_timeout", "60", "for a worker to load the app and be ready",
      &kind_seconds, FIELD(boot_timeout), 1, SECONDS_MAX},
 
+    {"trusted_proxies", "nil",
+     "whose X-Forwarded-For and Forwarded headers are believed",
+     &kind_networks, FIELD(trusted_proxies), 1,
+     .group = "Proxies in front of the server"},
+
     {"client_max_body_size", "1024 * 1024",
      "bytes of a request's body; nil: unlimited; more is a 413",
      &kind_limit, FIELD(client_max_body_size), 0, INT64_MAX,

@@ -3,7 +3,8 @@
  * What all kinds share, and the kinds that hold a switch, a string or a log
  * level. Checks are strict, as a config is read by people in a hurry: 1 is no
  * true, "5" no number. Numbers are in numbers.c; app, use and the hooks in
- * calls.c; listen in listen.c.
+ * calls.c; listen in listen.c;
+ * networks in networks.c.
  */
 #include "config/kinds.h"
 
@@ -36,7 +37,7 @@ static const char *push_got(lua_State *L, int at)
     }
 }
 
-static const char *push_name(lua_State *L, const struct directive *d)
+const char *kind_push_name(lua_State *L, const struct directive *d)
 {
     if (!d->of)
         return lua_pushstring(L, d->name);
@@ -48,7 +49,8 @@ void kind_refuse(lua_State *L, int at, const struct directive *d)
     char expected[128];
     d->kind->expects(d, expected, sizeof expected);
     const char *got = push_got(L, at);
-    luaerr_raise(L, "%s: expected %s, got %s", push_name(L, d), expected, got);
+    luaerr_raise(L, "%s: expected %s, got %s", kind_push_name(L, d), expected,
+                 got);
 }
 
 void kind_take_default(lua_State *L, const struct directive *d, void *into)

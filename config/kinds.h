@@ -32,20 +32,22 @@ struct kind {
     void (*print)(const struct directive *d, const void *from, FILE *to);
 };
 
-extern const struct kind kind_int;     /* int; min..max */
-extern const struct kind kind_workers; /* int; min..max, or "auto" */
-extern const struct kind kind_count;   /* int64_t; min..max */
-extern const struct kind kind_size;    /* int64_t bytes; min..max */
-extern const struct kind kind_limit;   /* the same, nil or false: -1 */
-extern const struct kind kind_seconds; /* int64_t microseconds; min..max */
-extern const struct kind kind_bool;    /* bool */
-extern const struct kind kind_flag;    /* int: 0 or 1 */
-extern const struct kind kind_string;  /* char *, nil: NULL; min length */
-extern const struct kind kind_level;   /* int: enum log_level */
-extern const struct kind kind_app;     /* struct config's app */
-extern const struct kind kind_use;     /* its use and use_line */
-extern const struct kind kind_hook;    /* a reference in its hooks */
-extern const struct kind kind_listen;  /* its listens */
+extern const struct kind kind_int;      /* int; min..max */
+extern const struct kind kind_workers;  /* int; min..max, or "auto" */
+extern const struct kind kind_count;    /* int64_t; min..max */
+extern const struct kind kind_size;     /* int64_t bytes; min..max */
+extern const struct kind kind_limit;    /* the same, nil or false: -1 */
+extern const struct kind kind_seconds;  /* int64_t microseconds; min..max */
+extern const struct kind kind_bool;     /* bool */
+extern const struct kind kind_flag;     /* int: 0 or 1 */
+extern const struct kind kind_string;   /* char *, nil: NULL; min length */
+extern const struct kind kind_level;    /* int: enum log_level */
+extern const struct kind kind_app;      /* struct config's app */
+extern const struct kind kind_use;      /* its use and use_line */
+extern const struct kind kind_hook;     /* a reference in its hooks */
+extern const struct kind kind_listen;   /* its listens */
+extern const struct kind kind_networks; /* struct cidrs */
+extern const struct kind kind_peers;    /* the same, false: empty */
 
 static inline void *kind_field(const struct directive *d, void *into)
 {
@@ -62,6 +64,9 @@ static inline const void *kind_field_of(const struct directive *d,
  * got "five"" for the value at index `at`. */
 void kind_refuse(lua_State *L, int at, const struct directive *d)
     __attribute__((noreturn));
+
+/* Pushes "timeout", or "listen: backlog" for an option. */
+const char *kind_push_name(lua_State *L, const struct directive *d);
 
 /* Takes the row's default, the way a call in the config would. */
 void kind_take_default(lua_State *L, const struct directive *d, void *into);

@@ -46,6 +46,9 @@ const struct directive listen_options[] = {
      &kind_int, OPTION(tries), -1, 1000000},
     {"delay", "0.5", "seconds between tries",
      &kind_seconds, OPTION(delay), 0, INT64_C(86400) * CLOCK_SECOND},
+    {"proxy_protocol", "false",
+     "proxies that connect, a PROXY header first; nobody else may then",
+     &kind_peers, OPTION(proxy_protocol), 1},
     {0},
 };
 /* clang-format on */

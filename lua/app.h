@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 struct app;
+struct cidrs;
 struct err;
 
 /* Where an app comes from. All borrowed for the time of app_new(). */
@@ -21,13 +22,15 @@ struct app_source {
 
 /* Who serves: told to the app through env and rainbows.worker(). */
 struct app_identity {
-    int worker;         /* number, from 0 */
-    int generation;     /* of the code: grows with each reload */
-    const char *model;  /* borrowed as long as the app lives */
-    bool multithread;   /* rack.multithread */
-    bool waits_in_call; /* a wait inside call(env) lets others run */
-    bool async;         /* calls can be answered later */
-    bool early_hints;   /* apps may send 103 */
+    int worker;                  /* number, from 0 */
+    int generation;              /* of the code: grows with each reload */
+    const char *model;           /* borrowed as long as the app lives */
+    bool multithread;            /* rack.multithread */
+    bool waits_in_call;          /* a wait inside call(env) lets others run */
+    bool async;                  /* calls can be answered later */
+    bool early_hints;            /* apps may send 103 */
+    const struct cidrs *trusted; /* borrowed like model: whose word on clients
+                                    counts; NULL: nobody's */
 };
 
 /*

@@ -209,6 +209,7 @@ static void push_head(lua_State *L, struct call *call)
         memcpy(behind + fields + rq->field_count, rq->bytes, rq->size);
     h->client = *start->client;
     h->server = *start->server;
+    h->has_origin = false;
     h->call = call;
     h->given = 0;
 }

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "base/buf.h"
+#include "base/cidr.h"
 #include "base/clock.h"
 #include "http/reply.h"
 #include "lua/async.h"
@@ -54,16 +55,30 @@ static void push_software(lua_State *L, struct head *h)
     lua_pushliteral(L, "rainbows/" RAINBOWS_VERSION);
 }
 
+/* The client and its scheme, as trusted proxies tell it; read from the request
+ * itself, whatever the app has made of its env. */
+static const struct forwarded *origin(lua_State *L, struct head *h)
+{
+    static const struct cidrs nobody;
+    const struct cidrs *trusted = app_of(L)->identity.trusted;
+    if (!h->has_origin)
+        forwarded_read(&h->rq, trusted ? trusted : &nobody, &h->client,
+                       &h->origin);
+    h->has_origin = true;
+    return &h->origin;
+}
+
 static void push_client_ip(lua_State *L, struct head *h)
 {
     char text[PEER_TEXT];
-    lua_pushstring(L, peer_ip(&h->client, text));
+    lua_pushstring(L, peer_ip(&origin(L, h)->client, text));
 }
 
 static void push_client_port(lua_State *L, struct head *h)
 {
-    if (h->client.port)
-        lua_pushfstring(L, "%d", (int)h->client.port);
+    int port = origin(L, h)->client.port;
+    if (port)
+        lua_pushfstring(L, "%d", port);
     else
         lua_pushnil(L);
 }
@@ -94,6 +109,8 @@ static void push_server_port(lua_State *L, struct head *h)
     size_t n = host_length(host);
     if (n + 1 < host.len)
         lua_pushlstring(L, host.at + n + 1, host.len - n - 1);
+    else if (origin(L, h)->https)
+        lua_pushliteral(L, "443");
     else if (!host.len && h->server.port)
         lua_pushfstring(L, "%d", (int)h->server.port);
     else
@@ -120,8 +137,7 @@ static void push_http_host(lua_State *L, struct head *h)
 
 static void push_scheme(lua_State *L, struct head *h)
 {
-    (void)h;
-    lua_pushliteral(L, "http");
+    lua_pushstring(L, origin(L, h)->https ? "https" : "http");
 }
 
 static void push_input(lua_State *L, struct head *h)

@@ -10,6 +10,7 @@
 
 #include "base/peer.h"
 #include "base/span.h"
+#include "http/forwarded.h"
 #include "http/request.h"
 
 /*
@@ -19,6 +20,8 @@
 struct head {
     struct request rq; /* its pointers lead into this userdata */
     struct peer client, server;
+    struct forwarded origin; /* made when has_origin, in env_keys.c */
+    bool has_origin;
     struct call *call; /* NULL: it is over */
     uint64_t given;    /* bit per key of env_keys[] */
     bool *field_given; /* per field, behind the struct */

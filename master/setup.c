@@ -79,6 +79,15 @@ static void give_back(struct setup *s, struct setup *old,
     }
 }
 
+/* Listeners outlive configs: each is told of the new one's proxies. */
+static void tell_proxies(struct setup *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct cidrs *proxies = &s->config->listens[i].proxy_protocol;
+        s->listeners[i]->proxies = proxies->count ? proxies : NULL;
+    }
+}
+
 static int open_listeners(struct setup *s, struct setup *old, struct err *err)
 {
     size_t n = s->config->listen_count;
@@ -98,6 +107,8 @@ static int open_listeners(struct setup *s, struct setup *old, struct err *err)
     }
     if (rc < 0)
         give_back(s, old, inherited);
+    else
+        tell_proxies(s);
     free(inherited);
     return rc;
 }

@@ -4,7 +4,8 @@
  * runs them. There is one protocol path for all models: they only wait, each
  * in its own way, for what conn_step() asks for.
  *
- *   HEAD -> [BODY] -> CALL -> [FILE] -> SEND -> [DRAIN] -> HEAD, LINGER, CLOSED
+ *   [PROXY] -> HEAD -> [BODY] -> CALL -> [FILE] -> SEND -> [DRAIN]
+ *                   -> HEAD, LINGER, CLOSED
  *
  * CALL and FILE go through SEND and come back as often as the answer needs, and
  * CALL through BODY as often as the app reads what has not come yet.
@@ -36,6 +37,7 @@ static const struct {
     const char *name;
     enum turn (*run)(struct conn *c);
 } states[] = {
+    [CONN_PROXY] = {"proxy", conn_proxy},
     [CONN_HEAD] = {"head", conn_head},
     [CONN_BODY] = {"body", conn_body},
     [CONN_CALL] = {"call", conn_call},
@@ -50,6 +52,8 @@ static int64_t patience(const struct conn *c, enum conn_state state)
 {
     const struct config *config = c->worker->config;
     switch (state) {
+    case CONN_PROXY:
+        return config->client_header_timeout;
     case CONN_HEAD: /* perhaps again, to send answers when a head has begun */
         return c->requests && !c->head_begun ? config->keepalive_timeout
                                              : config->client_header_timeout;
@@ -125,7 +129,9 @@ void conn_init(struct conn *c, struct worker *worker,
         .state = CONN_HEAD,
         .now = clock_now(),
     };
-    conn_enter(c, CONN_HEAD);
+    conn_enter(c, conn_first_state(c));
+    if (c->state == CONN_CLOSED)
+        c->deadline = c->now;
     conn_wait(c, POLLIN);
 }
 
@@ -174,7 +180,10 @@ int64_t conn_spare_from(const struct conn *c)
     if (conn_idle(c) ||
         (c->state == CONN_DRAIN && c->worker->quit == QUIT_STOP))
         return 0;
-    if (c->state != CONN_HEAD || c->head_begun)
+    bool silent = c->state == CONN_PROXY
+                      ? !buf_len(&c->in)
+                      : c->state == CONN_HEAD && !c->head_begun;
+    if (!silent)
         return CLOCK_NEVER;
     return c->deadline - c->worker->config->client_header_timeout +
            CONN_SILENCE;

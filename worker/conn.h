@@ -18,6 +18,7 @@ struct worker;
 
 /* The states of a connection; each is one function in conn.c. */
 enum conn_state {
+    CONN_PROXY,  /* a PROXY header comes in, where the listener wants one */
     CONN_HEAD,   /* a request head comes in, or nothing does */
     CONN_BODY,   /* its body comes in */
     CONN_CALL,   /* the app answers */
@@ -101,7 +102,8 @@ bool conn_lingers(const struct conn *conn);
  * may be long in coming. Before STEP_CALL is answered. */
 void conn_flush(struct conn *conn);
 
-/* The answer to the request that comes or runs will be the last. */
+/* The answer to the request that comes or runs will be the last, or to the last
+ * of those that have come. */
 void conn_last(struct conn *conn);
 
 /* Ends the call if there is one: closes its body and gives the app back. Only

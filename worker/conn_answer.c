@@ -111,8 +111,9 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
     enum call_status status = call_step(x->call, &x->wait);
     beat_leave();
     c->now = clock_now();
-    if (first && !x->kept) /* env has its copy of the head now */
+    if (x->in_place) /* env has its copy of the head now */
         buf_take(&c->in, x->request.size);
+    x->in_place = false;
     return status;
 }
 

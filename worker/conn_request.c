@@ -13,6 +13,7 @@
 #include "http/parser.h"
 #include "worker/conn_states.h"
 #include "worker/exchange.h"
+#include "worker/listener.h"
 #include "worker/transport.h"
 #include "worker/worker.h"
 
@@ -33,7 +34,8 @@ enum came conn_read(struct conn *c, size_t n)
 /* ---- head ---- */
 
 /* Takes one empty line off that some clients send between requests, and starts
- * the clock with a head's first byte. False: nothing has begun. */
+ * the clock with a head's first byte; behind a PROXY header it runs since the
+ * connection began. False: nothing has begun. */
 static bool begin_head(struct conn *c)
 {
     if (c->head_begun)
@@ -47,7 +49,8 @@ static bool begin_head(struct conn *c)
     if (!len || (len == 1 && *buf_at(&c->in) == '\r'))
         return false;
     c->head_begun = true;
-    c->deadline = c->now + c->worker->config->client_header_timeout;
+    if (c->requests || !c->listener->proxies)
+        c->deadline = c->now + c->worker->config->client_header_timeout;
     return true;
 }
 
@@ -60,11 +63,18 @@ static bool much_is_left(const struct exchange *x)
            (x->request.expect_continue && !x->continued && !x->body.bytes.size);
 }
 
+/* Another request has come already: it is not lost to a newcomer. */
+static bool more_came(const struct conn *c, const struct exchange *x)
+{
+    return buf_len(&c->in) > (x->in_place ? x->request.size : 0);
+}
+
 bool conn_goes_on(const struct conn *c)
 {
     const struct config *config = c->worker->config;
     const struct exchange *x = c->exchange;
-    return x->request.keep_alive && !c->last && !c->worker->quit &&
+    return x->request.keep_alive && (!c->last || more_came(c, x)) &&
+           !c->worker->quit &&
            c->requests + 1 < (uint32_t)config->keepalive_requests &&
            config->keepalive_timeout > 0 && !much_is_left(x);
 }
@@ -83,6 +93,7 @@ static void start_reply(struct conn *c, struct exchange *x)
 static enum turn begin_body(struct conn *c, struct exchange *x)
 {
     struct request *rq = &x->request;
+    x->in_place = false;
     x->kept = xmemdup(rq->bytes, rq->size);
     rq->bytes = x->kept;
     buf_take(&c->in, rq->size);
@@ -111,7 +122,7 @@ static enum turn head_complete(struct conn *c)
 
 /* The server stops: a client that was answered has had its last look, one
  * that came out of the queue has a moment to begin. */
-static void hurry(struct conn *c)
+void conn_hurry(struct conn *c)
 {
     int64_t until =
         c->requests ? c->now : c->worker->quit_since + STOP_QUEUE_TIME;
@@ -128,7 +139,7 @@ static enum turn head_wait(struct conn *c)
     if (c->head_begun && conn_late(c))
         return conn_refuse(c, 408);
     if (c->worker->quit == QUIT_STOP && !c->head_begun)
-        hurry(c);
+        conn_hurry(c);
     if (conn_late(c))
         return conn_enter(c, CONN_CLOSED);
     if (!buf_len(&c->in)) {

@@ -17,8 +17,9 @@ enum turn {
     TURN_OVER,
 };
 
-enum turn conn_head(struct conn *c); /* conn_request.c */
-enum turn conn_body(struct conn *c); /* conn_body.c */
+enum turn conn_proxy(struct conn *c); /* conn_proxy.c */
+enum turn conn_head(struct conn *c);  /* conn_request.c */
+enum turn conn_body(struct conn *c);  /* conn_body.c */
 enum turn conn_drain(struct conn *c);
 enum turn conn_call(struct conn *c); /* conn_answer.c */
 enum turn conn_file(struct conn *c); /* conn_file.c */
@@ -44,6 +45,14 @@ enum turn conn_wait(struct conn *c, short events);
 
 /* Will the connection go on after the answer to the request in progress? */
 bool conn_goes_on(const struct conn *c);
+
+/* The server stops: shortens the deadline of a connection in which nothing has
+ * begun. */
+void conn_hurry(struct conn *c);
+
+/* What a connection begins with: a head; where the listener wants one a PROXY
+ * header; or its end, as the peer may not connect. */
+enum conn_state conn_first_state(const struct conn *c);
 
 /* Blocks until more of the body of the call has come, or will not. */
 void conn_receive(struct conn *c);

@@ -34,6 +34,7 @@ struct exchange *exchange_new(size_t max_fields)
     x->request.fields = x->fields;
     x->body = (struct call_body){.bytes = SPOOL_INIT, .complete = true};
     x->chunked = (struct chunked){0};
+    x->in_place = true;
     x->refusal = 0;
     x->continued = false;
     x->paused = 0;

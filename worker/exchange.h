@@ -17,7 +17,8 @@ struct exchange {
     struct request request;
     struct field *fields; /* owned; room for max_fields */
     size_t max_fields;
-    char *kept; /* owned; the head's bytes when they had to leave `in` */
+    bool in_place; /* the head's bytes lie at the front of the input */
+    char *kept;    /* owned; the head's bytes when they had to leave `in` */
     struct call_body body;
     struct chunked chunked;
     int64_t left;       /* bytes of a Content-Length body still to come */

@@ -7,6 +7,7 @@
 
 #include "base/peer.h"
 
+struct cidrs;
 struct err;
 struct listen_spec;
 
@@ -19,6 +20,9 @@ struct listener {
     char *path;          /* owned; of a UNIX socket, else NULL */
     dev_t dev;           /* of the socket file, to know it again */
     ino_t ino;
+    const struct cidrs *proxies; /* borrowed from the config: who may connect,
+                                    with a PROXY header; NULL: everybody,
+                                    without */
 };
 
 /* Binds and listens. A stale socket file is replaced, a live one refused; an

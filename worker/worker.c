@@ -76,6 +76,7 @@ static int boot_app(const struct worker *w, struct app *app, struct err *err)
         .waits_in_call = w->model->flags & MODEL_YIELDS,
         .async = w->model->flags & MODEL_ASYNC,
         .early_hints = w->config->early_hints,
+        .trusted = &w->config->trusted_proxies,
     };
     return app_boot(app, &identity, err);
 }

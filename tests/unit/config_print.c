@@ -68,7 +68,16 @@ Test(config_print, gives_listeners_back)
 {
     comes_back("app('app.lua') listen(8080)\n"
                "listen('[::1]:80', { ipv6only = false, rcvbuf = 1000 })\n"
-               "listen('/a.sock', { umask = 63, tcp_defer_accept = true })");
+               "listen('/a.sock', { umask = 63, tcp_defer_accept = true })\n"
+               "listen(81, { proxy_protocol = '::1' })\n"
+               "listen(82, { proxy_protocol = {'10.0.0.0/8', 'unix'} })");
+}
+
+Test(config_print, gives_networks_back)
+{
+    comes_back("app('app.lua') trusted_proxies('10.0.0.0/8')");
+    comes_back(
+        "app('app.lua') trusted_proxies('::1', 'unix', '2001:db8::/32')");
 }
 
 Test(config_print, gives_strange_strings_back)

@@ -116,6 +116,27 @@ Test(setup, takes_the_listeners_over_that_are_still_wanted)
     cr_expect(!exists("b") && !exists("c"));
 }
 
+/* Of the listener that both share, too. */
+Test(setup, tells_listeners_whose_proxies_may_connect)
+{
+#define D "listen('unix:$/a', { proxy_protocol = 'unix' })\n"
+    struct setup old, new, last;
+    loads(&old, APP A, &none);
+    cr_expect_null(old.listeners[0]->proxies);
+    loads(&new, APP D, &old);
+    setup_free(&old);
+    cr_expect_eq(new.listeners[0]->proxies,
+                 &new.config->listens[0].proxy_protocol);
+    refuses(APP A "listen('/nonexistent/sock', {tries = 0})", &new,
+            "cannot listen");
+    cr_expect_eq(new.listeners[0]->proxies,
+                 &new.config->listens[0].proxy_protocol);
+    loads(&last, APP A, &new);
+    setup_free(&new);
+    cr_expect_null(last.listeners[0]->proxies);
+    setup_free(&last);
+}
+
 Test(setup, that_fails_gives_back_what_it_took)
 {
     struct setup old;
