@@ -343,13 +343,6 @@ Test(life, workers_that_die_while_starting_are_not_started_in_a_loop)
     cr_assert_leq(lines, 3);
 }
 
-/* Signals are held back by ThreadSanitizer until a system call. */
-static bool signals_come_late(void)
-{
-    return getenv("RAINBOWS_SANITIZER") &&
-           strcmp(getenv("RAINBOWS_SANITIZER"), "thread") == 0;
-}
-
 static void assert_interrupted(const char *path)
 {
     char text[128];

@@ -40,13 +40,6 @@ static bool yields(void)
     return strncmp(model_under_test(), "Coroutine", 9) == 0;
 }
 
-/* ThreadSanitizer holds signals back until the program looks at them. */
-static bool signals_come_late(void)
-{
-    const char *sanitizer = getenv("RAINBOWS_SANITIZER");
-    return sanitizer && strcmp(sanitizer, "thread") == 0;
-}
-
 static int request(const char *path)
 {
     int fd = dial(&server);

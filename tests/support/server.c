@@ -69,6 +69,12 @@ bool model_is_async(void)
            strncmp(model_under_test(), "Coroutine", 9) == 0;
 }
 
+bool signals_come_late(void)
+{
+    const char *sanitizer = getenv("RAINBOWS_SANITIZER");
+    return sanitizer && strcmp(sanitizer, "thread") == 0;
+}
+
 void server_write(const struct server *s, const char *name, const char *text)
 {
     char *path = server_path(s, name);

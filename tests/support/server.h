@@ -37,6 +37,10 @@ const char *model_under_test(void);
 bool model_streams(void);
 bool model_is_async(void);
 
+/* ThreadSanitizer holds signals back until the program makes a system call: a
+ * call that spins is not interrupted then. */
+bool signals_come_late(void);
+
 /* Path of a file below tests/apps. Valid until the next call. */
 const char *app_path(const char *name);
 
