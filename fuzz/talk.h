@@ -14,14 +14,17 @@ struct limits;
 
 /* How a talk is held. */
 enum {
-    TALK_STREAMS = 1,   /* a call begins before its body is there */
-    TALK_SMALL = 2,     /* limits that short inputs reach */
-    TALK_DRIPS = 4,     /* the client takes the answers a few bytes at a time */
-    TALK_SLOW = 8,      /* each look at the clock takes most of a turn */
-    TALK_SILENT = 16,   /* the client stays when it has sent all */
-    TALK_IDLE = 32,     /* the app reads no bodies */
-    TALK_RESETS = 128,  /* the client is gone when it has sent all */
-    TALK_REQUESTS = 20, /* one connection serves no more */
+    TALK_STREAMS = 1,  /* a call begins before its body is there */
+    TALK_SMALL = 2,    /* limits that short inputs reach */
+    TALK_DRIPS = 4,    /* the client takes the answers a few bytes at a time */
+    TALK_SLOW = 8,     /* each look at the clock takes most of a turn */
+    TALK_SILENT = 16,  /* the client stays when it has sent all */
+    TALK_IDLE = 32,    /* the app reads no bodies */
+    TALK_RESETS = 128, /* the client is gone when it has sent all */
+};
+
+enum {
+    TALK_REQUESTS = 20 /* one connection serves no more */
 };
 
 /* A request as the app was given it. */
