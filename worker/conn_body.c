@@ -210,6 +210,8 @@ void conn_receive(struct conn *c)
             rc = BODY_CUT;
         }
     }
+    if (!call_answered(x->call)) /* less is left than when the step began */
+        x->reply.keep_alive = conn_goes_on(c);
     if (rc != BODY_MORE && rc != BODY_COMPLETE)
         body_failed(c, x, rc);
 }

@@ -46,6 +46,16 @@ Test(conn_request, says_continue_to_who_waits_for_it)
     cr_expect(begins(s.text, OK) && ends("hello"));
 }
 
+Test(conn_request, goes_on_after_a_body_read_where_lua_cannot_yield)
+{
+    send_text("POST /gulps HTTP/1.1\r\n" HOST
+              "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    talk("hello");
+    cr_expect(ends("\r\n\r\nhello"));
+    cr_expect_eq(times("Connection: close"), 0, "%s", s.text);
+    cr_expect(begins(talk(REQUEST("hello")), OK));
+}
+
 Test(conn_request, that_ends_amid_a_request_is_closed_without_a_word)
 {
     talk(POST("Content-Length: 5\r\n") "he");
