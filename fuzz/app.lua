@@ -27,6 +27,14 @@ function read.r(input) -- twice
     return input:read('a')
 end
 
+function read.b(input) -- where no coroutine can yield
+    local all
+    string.gsub('x', 'x', function()
+        all = input:read('a')
+    end)
+    return all
+end
+
 local function read_all(input)
     return input:read('a')
 end

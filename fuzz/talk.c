@@ -61,7 +61,7 @@ static struct {
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
     if (id == CLOCK_REALTIME_COARSE) {
-        *ts = (struct timespec){0};
+        *ts = (struct timespec){784111777, 0}; /* the RFCs' example */
         return 0;
     }
     if (id != CLOCK_MONOTONIC)
@@ -73,6 +73,10 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 }
 
 /* ---- the client ---- */
+
+enum {
+    CLIENT_FD = 1000 /* no real one */
+};
 
 static struct {
     struct span input;
@@ -240,22 +244,33 @@ void talk_fini(struct talk *t)
 
 /* ---- serving ---- */
 
-/* What a model does between two steps. */
-static void wait_for(struct conn *c)
+/* What a wait brings: events, or 0 when its time has passed. */
+static short wait_for(const struct wait *w)
 {
-    const struct wait *w = &c->wait;
     if (w->deadline <= watch.now)
-        return;
+        return 0;
     if (w->fd >= 0 && w->events & POLLOUT) {
         client.full = false;
-        return;
+        return POLLOUT;
     }
-    if (w->fd >= 0 && client_sends()) {
-        c->ready = true;
-        return;
-    }
+    if (w->fd >= 0 && client_sends())
+        return POLLIN;
     CHECK(w->deadline != CLOCK_NEVER);
     watch.now = w->deadline;
+    return 0;
+}
+
+/* In place of the C library's: of reads where Lua cannot yield, which block.
+ * Nothing else polls. */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    CHECK(count == 1 && timeout >= 0);
+    struct wait w = {.fd = CLIENT_FD,
+                     .events = POLLIN,
+                     .deadline = watch.now + timeout * INT64_C(1000)};
+    client.full = false;
+    fds->revents = wait_for(&w);
+    return fds->revents != 0;
 }
 
 static void serve(struct talk *t, struct conn *c)
@@ -265,7 +280,7 @@ static void serve(struct talk *t, struct conn *c)
     while ((step = conn_step(c)) != STEP_OVER) {
         CHECK(steps--);
         if (step == STEP_WAIT) {
-            wait_for(c);
+            c->ready = wait_for(&c->wait) == POLLIN || c->ready;
             continue;
         }
         if (!c->exchange->call)
@@ -291,7 +306,7 @@ void talk_hold(struct talk *t, struct span input, const uint8_t sizes[3],
     client.flags = flags;
     client.answers = &t->answers;
     struct conn c;
-    conn_init(&c, w, &server.listener, 0, &server.listener.address);
+    conn_init(&c, w, &server.listener, CLIENT_FD, &server.listener.address);
     c.transport = &transport;
     serve(t, &c);
     conn_fini(&c);
