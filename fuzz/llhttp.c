@@ -127,14 +127,15 @@ static bool has_extension(const struct place *p)
            memchr(p->message.at + rq->size, ';', p->message.len - rq->size);
 }
 
-static bool has_blank_behind_coding(const struct place *p)
+static bool has_tab_behind_coding(const struct place *p)
 {
     const struct request *rq = &p->seen->request;
     for (uint32_t i = 0; rq->chunked && i < rq->field_count; i++) {
         struct span value = request_span(rq, rq->fields[i].value);
         if (span_is_nocase(request_span(rq, rq->fields[i].name),
                            "transfer-encoding"))
-            return value.at[value.len] != '\r';
+            return memchr(value.at + value.len, '\t',
+                          strcspn(value.at + value.len, "\r"));
     }
     return false;
 }
@@ -156,8 +157,10 @@ static const struct {
      "the same CRLF (RFC 9112 7.1.1)"},
     {HPE_INVALID_CHUNK_SIZE, has_extension,
      "the same, and it does not know another one behind a quoted value"},
-    {HPE_INVALID_TRANSFER_ENCODING, has_blank_behind_coding,
+    {HPE_INVALID_TRANSFER_ENCODING, has_tab_behind_coding,
      "white space behind a value is none of it (RFC 9110 5.5)"},
+    {HPE_PAUSED, has_tab_behind_coding,
+     "the same with an Upgrade: it takes the message for one without a body"},
     {HPE_CLOSED_CONNECTION, is_behind_chunks,
      "it takes a Connection in the trailers for one of the head; there it "
      "means nothing (RFC 9110 6.5.1)"},
@@ -193,7 +196,7 @@ static bool read_next(llhttp_t *p, const struct place *place, struct span input,
     buf_drop(&m.body);
     m = (struct message){0};
     llhttp_errno_t error = read_on(p, input, at);
-    if (error != HPE_PAUSED && excused(error, place))
+    if (excused(error, place))
         return false;
     if (error != HPE_PAUSED)
         fprintf(stderr, "llhttp: %s: %s\n", llhttp_errno_name(error),
