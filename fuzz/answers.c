@@ -61,11 +61,11 @@ static bool take_body(struct answer *a, struct span *rest,
                       const struct seen *seen)
 {
     const char *length =
-        memmem(a->head.at, a->head.len, "Content-Length: ", 16);
+        memmem(a->head.at, a->head.len, "\r\nContent-Length: ", 18);
     if (seen ? seen->request.head : !rest->len && a->closes)
         return true;
     if (length)
-        return take(rest, strtoul(length + 16, NULL, 10));
+        return take(rest, strtoul(length + 18, NULL, 10));
     if (has(a->head, "\r\nTransfer-Encoding: chunked\r\n"))
         return take_chunks(rest);
     CHECK(a->closes);
