@@ -214,6 +214,8 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
         events |= POLLIN;
     if (what & EV_WRITE)
         events |= POLLOUT;
+    if (what & EV_CLOSED)
+        events |= POLLRDHUP;
     w->fn(w->arg, events);
 }
 
@@ -239,6 +241,8 @@ static bool set_events(struct watch *w, short events)
         what |= EV_READ;
     if (events & POLLOUT)
         what |= EV_WRITE;
+    if (events & POLLRDHUP)
+        what |= EV_CLOSED;
     event_del(&w->io);
     event_assign(&w->io, base, event_get_fd(&w->io), what, on_io, w);
     w->events = events;
@@ -259,6 +263,8 @@ void watch_set(struct watch *w, short events, int64_t deadline)
 void watch_soon(struct watch *w)
 {
     w->deadline = clock_now();
+    if (w->deadline >= w->armed)
+        return;
     heap_add(w, w->deadline);
     set_timer(w->loop);
 }

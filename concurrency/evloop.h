@@ -27,9 +27,9 @@ typedef void watch_fn(void *arg, short events);
 struct watch *watch_new(struct evloop *loop, int fd, watch_fn *fn, void *arg);
 
 /*
- * What it watches for from now on: POLLIN, POLLOUT, both or none, and until
- * when (base/clock.h). Costs nothing when the events stay the same and the
- * deadline moves away: the timer keeps its old time, fires early and is set
+ * What it watches for from now on: POLLIN, POLLOUT, POLLRDHUP or none, and
+ * until when (base/clock.h). Costs nothing when the events stay the same and
+ * the deadline moves away: the timer keeps its old time, fires early and is set
  * again for the rest. A shorter deadline sets it at once. A descriptor that
  * cannot be watched (closed, a regular file) is ready: it is called with 0.
  */

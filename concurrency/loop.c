@@ -127,7 +127,7 @@ void loop_resume(struct client *client)
 static void on_client(void *arg, short events)
 {
     struct client *client = arg;
-    if (events & POLLIN)
+    if (events & ~POLLOUT)
         client->conn.ready = true;
     client_step(client);
 }

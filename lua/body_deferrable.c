@@ -77,9 +77,12 @@ static int write_piece(lua_State *L)
         lua_pushstring(L, why);
         return 2;
     }
-    if (!reply_body(call->start.reply, piece))
+    if (reply_body(call->start.reply, piece)) {
+        call->start.driver->appended(call->start.driver_arg);
+    } else {
         call->deferred = DEFERRED_DONE;
-    wake(call);
+        wake(call);
+    }
     lua_pushboolean(L, 1);
     return 1;
 }

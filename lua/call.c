@@ -192,6 +192,8 @@ static void keep_or_free(struct call *call, bool dead)
     struct app *app = call->app;
     if (dead) {
         luaL_unref(app->L, LUA_REGISTRYINDEX, call->ref);
+        lua_pushnil(app->L);
+        lua_rawsetp(app->L, LUA_REGISTRYINDEX, call);
         free(call);
         return;
     }
@@ -208,7 +210,10 @@ void call_free(struct call *call)
     if (call->head)
         env_forget_call(call->head);
     if (status != LUA_OK) {
+        call->app->co = co; /* what is closed there runs the app's code */
         lua_resetthread(co);
+        call->app->co = NULL;
+        interrupt_over(call->app, co);
         lua_settop(co, 0);
         lua_checkstack(co, STACK_RESERVE);
     }

@@ -32,6 +32,9 @@ struct call_driver {
     /* A call that stopped with CALL_LATER has something to do. May be called
      * while another call of the same app runs: takes note and returns. */
     void (*wake)(void *arg);
+    /* The body of a call that stopped with CALL_LATER was appended to, and it
+     * has nothing else to do. As wake(). */
+    void (*appended)(void *arg);
     /* What the running call has appended so far is an interim answer: it leaves
      * now, as far as it can, and is not of the answer. */
     void (*interim)(void *arg);

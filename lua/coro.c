@@ -36,6 +36,8 @@ bool coro_is_ours(lua_State *co, int n)
 int coro_yield(lua_State *L, enum call_status why, lua_KFunction k,
                lua_KContext ctx)
 {
+    if (!app_of(L)->running)
+        return luaL_error(L, "this waits, and no call is running");
     app_of(L)->running->why = why;
     lua_pushlightuserdata(L, &tag);
     return lua_yieldk(L, 1, ctx, k);
@@ -56,6 +58,16 @@ bool coro_can_yield(lua_State *L)
     return lua_isyieldable(L) && !app_of(L)->no_wait;
 }
 
+void coro_warn(lua_State *L)
+{
+    struct app *app = app_of(L);
+    if (!app->warned)
+        log_warn("a wait inside a function that cannot yield (require, "
+                 "table.sort, string.gsub, __tostring) blocks every client "
+                 "of this thread; this is said once");
+    app->warned = true;
+}
+
 /* In a model that does not wait inside calls only the body's time is shared,
  * and only where Lua can yield. */
 static bool can_wait(lua_State *L, struct app *app)
@@ -65,11 +77,7 @@ static bool can_wait(lua_State *L, struct app *app)
         return false;
     if (coro_can_yield(L))
         return true;
-    if (!app->warned)
-        log_warn("a wait inside a function that cannot yield (require, "
-                 "table.sort, string.gsub, __tostring) blocks every client "
-                 "of this thread; this is said once");
-    app->warned = true;
+    coro_warn(L);
     return false;
 }
 

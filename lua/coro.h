@@ -21,6 +21,9 @@ int64_t seconds_check(lua_State *L, int arg);
 /* Can the code that runs in L be stopped here? */
 bool coro_can_yield(lua_State *L);
 
+/* Says, once for each state, that something had to block. */
+void coro_warn(lua_State *L);
+
 /*
  * Waits from inside app code; `return coro_wait(...)` in a lua_CFunction. Lets
  * other clients run where that is possible, else blocks the thread. The

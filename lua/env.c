@@ -217,6 +217,8 @@ static void push_head(lua_State *L, struct call *call)
 void env_push(lua_State *L, struct call *call)
 {
     push_head(L, call);
+    lua_pushvalue(L, -1); /* the app may do away with the coroutine's stack */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, call);
     lua_createtable(L, 0, 4); /* [head, env] */
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, &head_key);

@@ -210,12 +210,13 @@ static int hint_headers(lua_State *L)
     return 0;
 }
 
-/* (headers): a 103 that leaves before the answer; to HTTP/1.0 there is none */
+/* (headers): a 103 that leaves before the answer; to HTTP/1.0 there is none.
+ * Upvalue: the call's handle. */
 static int early_hints(lua_State *L)
 {
-    const struct call *call = app_of(L)->running;
+    const struct call *call = async_call(L, lua_upvalueindex(1));
     luaL_checktype(L, 1, LUA_TTABLE);
-    if (!call || call->answered)
+    if (!call || call != app_of(L)->running || call->answered)
         return luaL_error(L, "rack.early_hints: the answer has been made");
     struct reply *r = call->start.reply;
     if (!r->minor)
@@ -238,11 +239,12 @@ static int early_hints(lua_State *L)
 
 static void push_early_hints(lua_State *L, struct head *h)
 {
-    (void)h;
-    if (app_of(L)->identity.early_hints)
-        lua_pushcfunction(L, early_hints);
-    else
+    if (!app_of(L)->identity.early_hints || !h->call) {
         lua_pushnil(L);
+        return;
+    }
+    async_push(L, h->call);
+    lua_pushcclosure(L, early_hints, 1);
 }
 
 static void push_model(lua_State *L, struct head *h)

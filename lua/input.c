@@ -96,17 +96,19 @@ static bool must_wait(lua_State *L, struct input *in, int idx)
     return true;
 }
 
-/* Waits until more has come, or will not; then k. */
-static int wait_for_more(lua_State *L, const struct input *in, lua_KFunction k,
-                         lua_KContext ctx)
+/* More is to come. False: only after a coro_yield(CALL_INPUT). True: it has
+ * been waited for, here. */
+static bool wait_here(lua_State *L, const struct input *in)
 {
     struct call *call = in->call;
     if (app_of(L)->running != call)
-        return luaL_error(L, "rack.input is read by another request's call");
+        luaL_error(L, "rack.input is read by another request's call");
     if (coro_can_yield(L))
-        return coro_yield(L, CALL_INPUT, k, ctx);
+        return false;
+    if (call->app->identity.waits_in_call)
+        coro_warn(L);
     call->start.driver->receive(call->start.driver_arg);
-    return k(L, LUA_OK, ctx);
+    return true;
 }
 
 /* ---- reading ---- */
@@ -192,8 +194,9 @@ static int read_on(lua_State *L, int status, lua_KContext last)
     struct input *in = check(L);
     luaL_checkstack(L, (int)last + 8, "too many formats");
     for (int i = lua_gettop(L) - (int)last + 2; i <= last; i++) {
-        if (must_wait(L, in, i))
-            return wait_for_more(L, in, read_on, last);
+        while (must_wait(L, in, i))
+            if (!wait_here(L, in))
+                return coro_yield(L, CALL_INPUT, read_on, last);
         push_format(L, in, i);
         if (lua_isnil(L, -1))
             break;
@@ -261,10 +264,11 @@ static int push_length(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     const struct input *in = check(L);
     const struct call_body *body = in->body;
-    if (body && !body->complete && body->length < 0) {
+    while (body && !body->complete && body->length < 0) {
         if (body->trouble)
             return luaL_error(L, "rack.input: %s", body->trouble);
-        return wait_for_more(L, in, push_length, ctx);
+        if (!wait_here(L, in))
+            return coro_yield(L, CALL_INPUT, push_length, ctx);
     }
     bool whole = !body || body->complete;
     lua_pushinteger(L, whole ? received(in) : body->length);

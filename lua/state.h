@@ -35,7 +35,7 @@ struct call {
     int ref;
     struct call *next; /* in the app's free list */
     struct call_start start;
-    void *head;           /* on the coroutine's stack; see env.h */
+    void *head;           /* env.h; in the registry at the call's address */
     bool started;         /* its coroutine runs, or ran */
     bool answered;        /* the triple was returned: the body is being sent */
     enum call_status why; /* of the last tagged yield */

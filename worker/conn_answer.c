@@ -34,6 +34,14 @@ static void receive(void *arg)
     conn_receive(arg);
 }
 
+/* Output leaves also while the call goes on waiting. */
+static void appended(void *arg)
+{
+    struct conn *c = arg;
+    if (c->worker->model->flags & MODEL_ASYNC)
+        c->worker->wake(c);
+}
+
 /* In models that have nobody else the call says it to itself: its step has not
  * ended, and looks. A wait for something else goes on; only output leaves. */
 static void wake(void *arg)
@@ -42,8 +50,7 @@ static void wake(void *arg)
     const struct exchange *x = c->exchange;
     if (!x->waits || x->later)
         conn_wake(c);
-    if (c->worker->model->flags & MODEL_ASYNC)
-        c->worker->wake(c);
+    appended(c);
 }
 
 static void interim(void *arg)
@@ -64,6 +71,7 @@ static void extend(void *arg, int64_t deadline)
 static const struct call_driver driver = {
     .receive = receive,
     .wake = wake,
+    .appended = appended,
     .interim = interim,
     .extend = extend,
 };
@@ -82,18 +90,19 @@ static void begin_call(struct conn *c, struct exchange *x)
         .driver_arg = c,
         .flush_at = flush_at(c),
     };
-    x->reply.date = conn_date(); /* of this thread */
     x->mark = buf_len(&c->out);
     x->sent = false; /* "100 Continue" and earlier answers do not count */
     x->deadline = c->now + c->worker->config->timeout;
     x->call = call_new(c->app, &start);
 }
 
-/* A call that was given more time is stuck that much later. */
-static int64_t entered(const struct conn *c, const struct exchange *x)
+/* The clock that watches for a stuck app: until the call has answered, all the
+ * time it has had counts, then each piece of its body has as much. */
+int64_t conn_entered(const struct conn *c)
 {
-    int64_t extended = x->deadline - c->worker->config->timeout;
-    return !call_answered(x->call) && extended > c->now ? extended : c->now;
+    const struct exchange *x = c->exchange;
+    return call_answered(x->call) ? c->now
+                                  : x->deadline - c->worker->config->timeout;
 }
 
 static enum call_status step_call(struct conn *c, struct exchange *x)
@@ -101,13 +110,15 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
     bool first = !x->call;
     if (first)
         begin_call(c, x);
-    if (!call_answered(x->call))
+    if (!call_answered(x->call)) {
         x->reply.keep_alive = conn_goes_on(c);
+        x->reply.date = conn_date(); /* of this thread, and of this moment */
+    }
     if (x->paused) /* the client's time, not the app's */
         x->deadline += c->now - x->paused;
     x->paused = 0;
     x->waits = x->woken = false;
-    beat_enter(entered(c, x));
+    beat_enter(conn_entered(c));
     enum call_status status = call_step(x->call, &x->wait);
     beat_leave();
     c->now = clock_now();
@@ -188,6 +199,7 @@ static enum turn answer_plain(struct conn *c, struct exchange *x, int status)
     if (x->sent) /* too late for it; a cut answer must not look whole */
         return conn_enter(c, CONN_CLOSED);
     buf_cut(&c->out, x->mark);
+    x->reply.date = conn_date();
     reply_plain(&x->reply, status);
     return conn_answered(c);
 }
@@ -243,31 +255,40 @@ static enum turn call_refused(struct conn *c, struct exchange *x, bool failed)
 
 /* ---- calls that wait ---- */
 
-/* Bytes that a client sends ahead while a call waits are taken up to so many,
- * so that its end can be seen behind them. */
+/* Bytes that a client sends ahead while a call waits are taken up to so many;
+ * from then on only its end is listened for. */
 enum {
     AHEAD_MAX = 16384
 };
 
-/* What comes from the client meanwhile: requests sent ahead, or its end. */
+static bool is_far_ahead(const struct conn *c)
+{
+    return buf_len(&c->in) >= AHEAD_MAX;
+}
+
+static void tell_of_the_end(const struct conn *c, const struct exchange *x)
+{
+    beat_enter(c->now);
+    call_client_closed(x->call);
+    beat_leave();
+}
+
+static void hear_end(struct conn *c, struct exchange *x)
+{
+    x->ended = true;
+    tell_of_the_end(c, x);
+}
+
+/* What comes from the client meanwhile: what it sends ahead, or its end. */
 static void hear_client(struct conn *c, struct exchange *x)
 {
-    while (c->ready && !x->deaf) {
-        switch (conn_read(c, AHEAD_MAX)) {
-        case CAME_BYTES:
-            x->deaf = buf_len(&c->in) >= AHEAD_MAX;
-            break;
-        case CAME_NOTHING:
-            break;
-        case CAME_ERROR:
-            x->gone = true;
-            /* fall through */
-        case CAME_END:
-            x->deaf = true;
-            beat_enter(c->now);
-            call_client_closed(x->call);
-            beat_leave();
-        }
+    if (x->far && c->ready && !x->ended)
+        hear_end(c, x);
+    while (c->ready && !x->ended && !is_far_ahead(c)) {
+        enum came came = conn_read(c, AHEAD_MAX);
+        x->gone = came == CAME_ERROR;
+        if (came == CAME_END || came == CAME_ERROR)
+            hear_end(c, x);
     }
 }
 
@@ -284,8 +305,11 @@ static enum turn call_waits(struct conn *c, struct exchange *x)
     int64_t deadline = x->wait.deadline;
     if (!call_answered(x->call) && !x->later && x->deadline < deadline)
         deadline = x->deadline;
-    c->wait = (struct wait){.fd = x->deaf ? -1 : c->fd,
-                            .events = x->deaf ? 0 : POLLIN,
+    x->far = is_far_ahead(c);
+    if (x->far)
+        c->ready = false;
+    c->wait = (struct wait){.fd = x->ended ? -1 : c->fd,
+                            .events = x->far ? POLLRDHUP : POLLIN,
                             .deadline = deadline};
     return TURN_WAIT;
 }
@@ -321,6 +345,7 @@ static enum turn call_waiting(struct conn *c, struct exchange *x)
 static enum turn begin_wait(struct conn *c, struct exchange *x, bool later)
 {
     x->waits = x->fresh_wait = true;
+    x->far = false;
     x->later = later;
     x->woken = x->woken && later;
     if (later) {
@@ -338,6 +363,8 @@ enum turn conn_call(struct conn *c)
     if (!c->app)
         return TURN_CALL;
     enum call_status status = step_call(c, x);
+    if (x->ended) /* a read of the body has met it */
+        tell_of_the_end(c, x);
     bool over = status == CALL_DONE || status == CALL_FAILED;
     if (x->refusal && (over || call_answered(x->call)))
         return call_refused(c, x, status == CALL_FAILED);

@@ -108,7 +108,7 @@ static enum turn body_failed(struct conn *c, struct exchange *x, int rc)
     x->refusal = rc == BODY_CUT ? 0 : rc;
     switch (rc) {
     case BODY_CUT:
-        x->deaf = true;
+        x->ended = true;
         x->body.trouble = "the client has closed the connection";
         break;
     case 408:
@@ -186,7 +186,7 @@ static bool wait_for_client(const struct conn *c)
     bool came = wait_block(&wait);
     int64_t now = clock_now();
     c->exchange->deadline += now - since;
-    beat_enter(now);
+    beat_enter(conn_entered(c));
     return came;
 }
 

@@ -43,6 +43,9 @@ enum turn conn_let_others(struct conn *c);
  * that waits so is not running: where calls share an app it gives it back. */
 enum turn conn_wait(struct conn *c, short events);
 
+/* Since when the call that runs is in the app, for the heartbeat. */
+int64_t conn_entered(const struct conn *c);
+
 /* Will the connection go on after the answer to the request in progress? */
 bool conn_goes_on(const struct conn *c);
 

@@ -40,7 +40,7 @@ struct exchange *exchange_new(size_t max_fields)
     x->paused = 0;
     x->mark = 0;
     x->sent = x->waits = x->fresh_wait = x->woken = false;
-    x->later = x->deaf = x->gone = false;
+    x->later = x->ended = x->gone = x->far = false;
     x->file.fd = -1;
     return x;
 }

@@ -34,9 +34,9 @@ struct exchange {
     bool fresh_wait;   /* the model has not been told of it */
     bool woken;
     bool later; /* it has no deadline: the app answers later, or says more */
-    bool deaf;  /* nothing can be heard of the client until the call is over:
-                   it has closed its side, or sent more than we look at */
-    bool gone;  /* the client */
+    bool ended; /* the client has closed its side */
+    bool gone;  /* it is gone */
+    bool far;   /* it is far ahead: its end is all that is listened for */
     struct wait wait;
     int64_t deadline; /* of the call, until it has answered; base/clock.h */
     struct call_file file; /* its fd is owned */

@@ -39,6 +39,18 @@ paths["/late"] = function(env)
     end)
 end
 
+-- Keeps what the first request was given for the second one.
+local kept
+
+paths["/keep"] = function(env)
+    kept = env["rack.early_hints"]
+    return 200, text, "kept"
+end
+
+paths["/other"] = function()
+    return 200, text, tostring(pcall(kept, links))
+end
+
 paths["/has"] = function(env)
     return 200, text, type(env["rack.early_hints"])
 end

@@ -390,3 +390,17 @@ Test(async_alone, costs_no_memory_in_the_long_run)
     long grown = server_peak(worker) - before;
     cr_assert_lt(grown, 512, "%ld KiB for 2000 rounds", grown);
 }
+
+/* ---- clients that are far ahead ---- */
+
+Test(async, hears_the_end_of_a_client_that_sent_much_ahead)
+{
+    if (!model_is_async())
+        cr_skip_test("%s has no async.callback", model_under_test());
+    int fd = park("a");
+    char much[40000];
+    memset(much, 'x', sizeof much);
+    cr_assert_eq(send(fd, much, sizeof much, 0), (ssize_t)sizeof much);
+    close(fd);
+    server_await(&server, "gone a");
+}

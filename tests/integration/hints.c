@@ -103,3 +103,14 @@ Test(hints, are_there_only_when_the_config_says_so)
     serve("");
     cr_assert_str_eq(get(&server, "/has").body, "nil");
 }
+
+Test(hints, are_for_the_request_that_they_were_given_to)
+{
+    serve("early_hints(true) worker_processes(1) pool_size(1) app_pool(1)");
+    int fd = dial(&server);
+    cr_assert_str_eq(ask(fd, ASK("/keep")).body, "kept");
+    send_text(fd, ASK("/other"));
+    struct answer a = read_answer(fd);
+    cr_assert_eq(a.status, 200);
+    cr_assert_eq(strncmp(a.body, "false", 5), 0);
+}

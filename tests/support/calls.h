@@ -91,6 +91,7 @@ struct ask {
     int received;     /* how often the call has blocked for it */
     int woken;        /* how often it was */
     int interim;      /* how many interim answers it has made */
+    int appended;     /* how often its body was, from elsewhere */
     int64_t extended; /* the deadline it has asked for */
 };
 
@@ -115,6 +116,11 @@ static inline void ask_wake(void *arg)
     ((struct ask *)arg)->woken++;
 }
 
+static inline void ask_appended(void *arg)
+{
+    ((struct ask *)arg)->appended++;
+}
+
 static inline void ask_interim(void *arg)
 {
     ((struct ask *)arg)->interim++;
@@ -130,8 +136,8 @@ static inline void ask_begin(struct ask *a, struct app *app, const char *head,
                              const char *body)
 {
     struct err err;
-    static const struct call_driver driver = {ask_receive, ask_wake,
-                                              ask_interim, ask_extend};
+    static const struct call_driver driver = {
+        ask_receive, ask_wake, ask_appended, ask_interim, ask_extend};
     *a = (struct ask){.body = {.bytes = SPOOL_INIT, .complete = true}};
     a->request.fields = a->fields;
     parser_init();
