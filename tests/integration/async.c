@@ -403,4 +403,5 @@ Test(async, hears_the_end_of_a_client_that_sent_much_ahead)
     cr_assert_eq(send(fd, much, sizeof much, 0), (ssize_t)sizeof much);
     close(fd);
     server_await(&server, "gone a");
+    cr_assert_eq(get(&server, "/wake?a").status, 200);
 }
