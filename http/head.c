@@ -316,12 +316,15 @@ static int judge_coding(struct scan *s, struct span value)
     return others ? 501 : GO;
 }
 
-/* RFC 9110 10.1.1: there is one expectation. HTTP/1.0 has none. */
+/* RFC 9110 10.1.1: a list, and there is one expectation to be in it. HTTP/1.0
+ * has none. */
 static int judge_expect(struct scan *s, struct span value)
 {
-    if (!(s->check->flags & FLAG_1_1) || span_is_nocase(value, "100-continue"))
-        return GO;
-    return 417;
+    struct span member;
+    while ((s->check->flags & FLAG_1_1) && text_list_next(&value, &member))
+        if (member.len && !span_is_nocase(member, "100-continue"))
+            return 417;
+    return GO;
 }
 
 enum head_status head_check(struct head_check *check, const char *bytes,

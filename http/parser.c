@@ -107,7 +107,7 @@ static void read_length(struct reading *r, struct span value)
 
 static void read_expect(struct reading *r, struct span value)
 {
-    r->expect |= span_is_nocase(value, "100-continue");
+    r->expect |= text_list_has(value, "100-continue");
 }
 
 static void read_host(struct reading *r, struct span value)

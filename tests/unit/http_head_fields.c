@@ -223,9 +223,13 @@ Test(head_fields, takes_no_underscore_name_for_a_framing_field)
 Test(head_fields, refuses_unknown_expectations_of_1_1)
 {
     ACCEPTS(S(POST "Expect: 100-continue\r\n\r\n"),
-            S(POST "expect: 100-Continue \r\n\r\n"));
-    REFUSES(417, S(POST "Expect: 200-ok\r\n"), S(POST "Expect:\r\n"),
-            S(POST "Expect: 100-continue, a\r\n"));
+            S(POST "expect: 100-Continue \r\n\r\n"),
+            S(POST "Expect: 100-continue,, 100-continue\r\n\r\n"),
+            S(POST "Expect:\r\n\r\n"));
+    REFUSES(417, S(POST "Expect: 200-ok\r\n"),
+            S(POST "Expect: 100-continue, a\r\n"),
+            S(POST "Expect: 100-continue;a\r\n"),
+            S(POST "Expect: 100-continue 100-continue\r\n"));
 }
 
 Test(head_fields, ignores_expectations_of_1_0)

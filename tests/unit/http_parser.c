@@ -239,6 +239,10 @@ Test(parser, expects_to_continue_only_with_a_body_in_1_1)
 {
     cr_assert(READ(GET "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n")
                   .expect_continue);
+    cr_assert(READ(GET "Expect: , 100-continue\r\nContent-Length: 1\r\n\r\n")
+                  .expect_continue);
+    cr_assert_not(
+        READ(GET "Expect:\r\nContent-Length: 1\r\n\r\n").expect_continue);
     cr_assert(READ(GET "Transfer-Encoding: chunked\r\nExpect: "
                        "100-continue\r\n\r\n")
                   .expect_continue);
