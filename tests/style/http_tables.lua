@@ -1,0 +1,171 @@
+-- SPDX-License-Identifier: MIT
+-- The tables of docs/HTTP.md from the files of tests/conformance. Called by
+-- check-http: MODE PAGE FILE...
+
+local LONG = 96 -- bytes of a request that the page shows
+
+local function read(path)
+    local file <close> = assert(io.open(path, "rb"))
+    return file:read("a")
+end
+
+-- Text as code in a table, whatever is in it.
+local function code(text)
+    if text == "" then return "" end
+    local ticks = text:find("`", 1, true) and "``" or "`"
+    local gap = (text:find("^[` ]") or text:find("[` ]$")) and " " or ""
+    return ticks .. gap .. text:gsub("|", "\\|") .. gap .. ticks
+end
+
+local function plain(text)
+    return (text:gsub("[|<*_]", "\\%0"))
+end
+
+local function shorten(text)
+    if #text <= LONG then return text end
+    return text:sub(1, LONG) .. "…"
+end
+
+-- What a line of a case adds to its row.
+local lines = {}
+
+function lines.send(case, text)
+    local last = case.dialogue[#case.dialogue]
+    if last and last.send then
+        last.send = last.send .. text
+    else
+        case.dialogue[#case.dialogue + 1] = { send = text }
+    end
+end
+
+function lines.want(case, text)
+    local status, saw = text:match("^(%d+) ?(.*)$")
+    case.closes = tonumber(status) >= 400
+    case.dialogue[#case.dialogue + 1] = { status = status, saw = saw }
+end
+
+function lines.shut(case)
+    case.dialogue[#case.dialogue + 1] = { send = "", shut = true }
+end
+
+-- Alternative "then": it says how the case ends.
+lines["then"] = function(case) case.closes = true end
+
+function lines.has(case, text)
+    case.more[#case.more + 1] = "with " .. code((text:gsub(" $", "")))
+end
+
+function lines.lacks(case, text)
+    case.more[#case.more + 1] = "no " .. text
+end
+
+function lines.body(case, text)
+    case.more[#case.more + 1] = text == "" and "no body" or
+        "body " .. code(text)
+end
+
+function lines.rule(case, text) case.rule = text end
+
+function lines.why(case, text) case.why = text end
+
+local function parse(path)
+    local group = { prose = {}, cases = {} }
+    local case
+    for line in read(path):gmatch("[^\n]*") do
+        local word, rest = line:match("^ +(%l+) ?(.*)$")
+        if word then
+            lines[word](case, (rest:gsub("^ +", "")))
+        elseif line:find("^# ") then
+            group.title = line:sub(3)
+        elseif line:find("^>") then
+            group.prose[#group.prose + 1] = line:sub(3)
+        elseif line ~= "" then
+            case = { name = line, dialogue = {}, more = {} }
+            group.cases[#group.cases + 1] = case
+        end
+    end
+    return group
+end
+
+local function sent(case)
+    local parts = {}
+    for _, step in ipairs(case.dialogue) do
+        if step.shut then
+            parts[#parts + 1] = "end"
+        elseif step.send then
+            parts[#parts + 1] = code(shorten(step.send))
+        end
+    end
+    return table.concat(parts, ", then ")
+end
+
+local function answer(case)
+    local parts = {}
+    for _, step in ipairs(case.dialogue) do
+        if step.status then
+            parts[#parts + 1] = (step.status .. " " ..
+                code(shorten(step.saw))):gsub(" $", "")
+        end
+    end
+    table.move(case.more, 1, #case.more, #parts + 1, parts)
+    if case.closes then parts[#parts + 1] = "close" end
+    return table.concat(parts, ", ")
+end
+
+local function rule(case)
+    local rfc, section = (case.rule or ""):match("^(%d+) (%S+)$")
+    assert(rfc, case.name .. ": no rule")
+    local where = section:find("^%d") and "section" or "appendix"
+    return ("[%s %s](https://www.rfc-editor.org/rfc/rfc%s#%s-%s)"):format(
+        rfc, section, rfc, where, section)
+end
+
+local function render(group)
+    local out = { "## " .. group.title, "" }
+    table.move(group.prose, 1, #group.prose, #out + 1, out)
+    table.move({ "", "| case | sent | answer | RFC | |", "|---|---|---|---|---|" },
+        1, 3, #out + 1, out)
+    for _, case in ipairs(group.cases) do
+        out[#out + 1] = ("| %s | %s | %s | %s | %s |"):format(
+            plain(case.name), sent(case), answer(case), rule(case),
+            plain(case.why or ""))
+    end
+    return table.concat(out, "\n") .. "\n"
+end
+
+-- ---- the page ----
+
+local mode, page_path = arg[1], arg[2]
+local page = read(page_path)
+local faults, total = 0, 0
+
+local function fault(text)
+    print(page_path .. ": " .. text)
+    faults = faults + 1
+end
+
+for i = 3, #arg do
+    local name = arg[i]:match("([^/]*)%.txt$")
+    local group = parse(arg[i])
+    local open = ("<!-- cases: %s -->\n"):format(name)
+    local at, to = page:find(open, 1, true)
+    local last = to and page:find("<!-- end -->", to, true)
+    total = total + #group.cases
+    if not last then
+        fault("no place for the cases of " .. arg[i])
+    else
+        local text = render(group)
+        if mode == "check" and page:sub(to + 1, last - 1) ~= text then
+            fault("the table of " .. name .. " is not that of " .. arg[i] ..
+                " (tests/style/check-http --write)")
+        end
+        page = page:sub(1, to) .. text .. page:sub(last)
+    end
+end
+
+if mode == "write" then
+    local file <close> = assert(io.open(page_path, "wb"))
+    file:write(page)
+    print(total .. " cases")
+end
+os.exit(faults == 0)
