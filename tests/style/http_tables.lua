@@ -48,7 +48,6 @@ function lines.shut(case)
     case.dialogue[#case.dialogue + 1] = { send = "", shut = true }
 end
 
--- Alternative "then": it says how the case ends.
 lines["then"] = function(case) case.closes = true end
 
 function lines.has(case, text)
@@ -113,18 +112,14 @@ local function answer(case)
 end
 
 local function rule(case)
-    local rfc, section = (case.rule or ""):match("^(%d+) (%S+)$")
-    assert(rfc, case.name .. ": no rule")
-    local where = section:find("^%d") and "section" or "appendix"
-    return ("[%s %s](https://www.rfc-editor.org/rfc/rfc%s#%s-%s)"):format(
-        rfc, section, rfc, where, section)
+    return assert(case.rule, case.name .. ": no rule")
 end
 
 local function render(group)
     local out = { "## " .. group.title, "" }
     table.move(group.prose, 1, #group.prose, #out + 1, out)
-    table.move({ "", "| case | sent | answer | RFC | |", "|---|---|---|---|---|" },
-        1, 3, #out + 1, out)
+    out[#out + 1] = "\n| case | sent | answer | RFC | why |"
+    out[#out + 1] = "|---|---|---|---|---|"
     for _, case in ipairs(group.cases) do
         out[#out + 1] = ("| %s | %s | %s | %s | %s |"):format(
             plain(case.name), sent(case), answer(case), rule(case),
@@ -160,6 +155,14 @@ for i = 3, #arg do
                 " (tests/style/check-http --write)")
         end
         page = page:sub(1, to) .. text .. page:sub(last)
+    end
+end
+
+for line in read("tests/conformance/words"):gmatch("[^\n]+") do
+    local word, bytes = line:match("^(%l+) +(.*)$")
+    local row = word and ("| `{%s}` | `%s` |\n"):format(word, bytes)
+    if row and not page:find(row, 1, true) then
+        fault("there is no row " .. row:sub(1, -2))
     end
 end
 
