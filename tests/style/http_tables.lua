@@ -115,15 +115,26 @@ local function rule(case)
     return assert(case.rule, case.name .. ": no rule")
 end
 
+-- What the others answer, by case; see tests/conformance/peers.
+local peers = {}
+
+local function read_peers(path)
+    for line in read(path):gmatch("[^\n]+") do
+        local name, verdicts = line:match("^([^\t]*)\t(.*)$")
+        peers[name] = verdicts:gsub("\t", " | ")
+    end
+end
+
 local function render(group)
     local out = { "## " .. group.title, "" }
     table.move(group.prose, 1, #group.prose, #out + 1, out)
-    out[#out + 1] = "\n| case | sent | answer | RFC | why |"
-    out[#out + 1] = "|---|---|---|---|---|"
+    out[#out + 1] = "\n| case | sent | answer | RFC | why " ..
+        "| nginx | Puma | Gunicorn |"
+    out[#out + 1] = "|---|---|---|---|---|---|---|---|"
     for _, case in ipairs(group.cases) do
-        out[#out + 1] = ("| %s | %s | %s | %s | %s |"):format(
+        out[#out + 1] = ("| %s | %s | %s | %s | %s | %s |"):format(
             plain(case.name), sent(case), answer(case), rule(case),
-            plain(case.why or ""))
+            plain(case.why or ""), peers[case.name] or " | | ")
     end
     return table.concat(out, "\n") .. "\n"
 end
@@ -137,6 +148,12 @@ local faults, total = 0, 0
 local function fault(text)
     print(page_path .. ": " .. text)
     faults = faults + 1
+end
+
+local others = io.open("tests/conformance/peers.tsv")
+if others then
+    others:close()
+    read_peers("tests/conformance/peers.tsv")
 end
 
 for i = 3, #arg do
