@@ -67,7 +67,8 @@ struct worker {
     _Atomic enum quit quit;
     _Atomic int64_t quit_since; /* base/clock.h */
     _Atomic bool drains; /* it serves the queue of the moment it was told */
-    /* Of a model that is MODEL_ASYNC: conn_step() it soon. Not from inside. */
+    /* conn_step() it soon, not from inside. Set by event loops; only for models
+     * that are MODEL_ASYNC, where the caller is on the loop's thread. */
     void (*wake)(struct conn *conn);
 };
 

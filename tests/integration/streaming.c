@@ -13,28 +13,7 @@
 #include "tests/support/server.h"
 #include "tests/support/upload.h"
 
-static struct server server;
-
-static void serve(const char *more)
-{
-    char *config = xasprintf("worker_processes(1)\n%s", more);
-    server_serve(&server, "streaming.lua", config);
-    free(config);
-}
-
-static void stop(void)
-{
-    server_stop(&server);
-}
-
 TestSuite(streaming, .fini = stop, .timeout = 120);
-
-static void needs_streaming(void)
-{
-    if (!model_streams())
-        cr_skip_test("%s collects the body before the call",
-                     model_under_test());
-}
 
 static void assert_answer(int fd, int status, const char *body)
 {

@@ -14,20 +14,6 @@
 #include "tests/support/server.h"
 #include "tests/support/upload.h"
 
-static struct server server;
-
-static void serve(const char *more)
-{
-    char *config = xasprintf("worker_processes(1)\n%s", more);
-    server_serve(&server, "streaming.lua", config);
-    free(config);
-}
-
-static void stop(void)
-{
-    server_stop(&server);
-}
-
 TestSuite(streaming_trouble, .fini = stop, .timeout = 120);
 
 /* Each begins with the line "one". */

@@ -18,28 +18,7 @@
 
 #define DRAINED 65536 /* bytes that an app may leave unread */
 
-static struct server server;
-
-static void serve(const char *more)
-{
-    char *config = xasprintf("worker_processes(1)\n%s", more);
-    server_serve(&server, "streaming.lua", config);
-    free(config);
-}
-
-static void stop(void)
-{
-    server_stop(&server);
-}
-
 TestSuite(streaming_unread, .fini = stop, .timeout = 120);
-
-static void needs_streaming(void)
-{
-    if (!model_streams())
-        cr_skip_test("%s collects the body before the call",
-                     model_under_test());
-}
 
 static struct answer assert_answer(int fd, int status, const char *body)
 {

@@ -5,18 +5,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <criterion/criterion.h>
+
 #include "base/mem.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"
 
 /*
- * Requests with bodies that come bit by bit, for apps/streaming.lua.
+ * A server of apps/streaming.lua, and requests to it with bodies that come bit
+ * by bit.
  */
 
 #define CHUNKED   "Transfer-Encoding: chunked\r\n"
 #define LENGTH(n) "Content-Length: " #n "\r\n"
 #define CONTINUE  "Expect: 100-continue\r\n"
 #define HELLO     "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static struct server server;
+
+static inline void serve(const char *more)
+{
+    char *config = xasprintf("worker_processes(1)\n%s", more);
+    server_serve(&server, "streaming.lua", config);
+    free(config);
+}
+
+static inline void stop(void)
+{
+    server_stop(&server);
+}
+
+static inline void needs_streaming(void)
+{
+    if (!model_streams())
+        cr_skip_test("%s collects the body before the call",
+                     model_under_test());
+}
 
 /* Sends a request's head, with the fields, and what there is of its body. */
 static inline void upload_on(int fd, const char *path, const char *fields,
