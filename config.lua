@@ -67,3 +67,5 @@ log_level("info")             -- the least that is logged
 -- after_worker_ready(function(worker) end)         -- before its first client
 -- after_worker_exit(function(worker, how) end)     -- in the master; how:
 --                                                  -- "exit=0", "signal=KILL"
+-- before_exec(function(process) end)   -- in a process, before it becomes a
+--                                      -- new master (USR2)

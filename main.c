@@ -54,6 +54,8 @@ enum task {
 
 struct command {
     enum task task;
+    char *
+        *args; /* owned, not its strings: all of the command line, as it was */
     const char *config;
     const char *host, *port;
     const char **listens; /* owned */
@@ -195,11 +197,15 @@ static int print_models(void)
 
 static int perform(const struct command *cmd)
 {
+    struct invocation how = {.config_path = cmd->config,
+                             .overrides = &cmd->overrides,
+                             .args = cmd->args,
+                             .find_model = model_find};
     switch (cmd->task) {
     case TASK_SERVE:
-        return master_run(cmd->config, &cmd->overrides, model_find);
+        return master_run(&how);
     case TASK_CHECK:
-        return master_check(cmd->config, &cmd->overrides, model_find);
+        return master_check(&how);
     case TASK_PRINT:
         return print_config(cmd);
     case TASK_HELP_CONFIG:
@@ -223,9 +229,11 @@ int main(int argc, char **argv)
 {
     fd_fill_standard();
     char **args = title_init(argc, argv);
-    struct command cmd = {0};
+    struct command cmd = {.args =
+                              xmemdup(args, sizeof *args * ((size_t)argc + 1))};
     parse(&cmd, argc, args);
     int status = perform(&cmd);
     free(cmd.listens);
+    free(cmd.args);
     return status;
 }

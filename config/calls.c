@@ -186,8 +186,10 @@ static int call_hook(lua_State *L)
     const struct hook_call *call = lua_touserdata(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->ref);
     lua_createtable(L, 0, 3);
-    lua_pushinteger(L, call->worker->number);
-    lua_setfield(L, -2, "number");
+    if (call->worker->number >= 0) {
+        lua_pushinteger(L, call->worker->number);
+        lua_setfield(L, -2, "number");
+    }
     lua_pushinteger(L, call->worker->pid);
     lua_setfield(L, -2, "pid");
     lua_pushinteger(L, call->worker->generation);

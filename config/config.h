@@ -35,6 +35,7 @@ enum config_hook {
     HOOK_AFTER_FORK,
     HOOK_AFTER_WORKER_READY,
     HOOK_AFTER_WORKER_EXIT,
+    HOOK_BEFORE_EXEC,
     HOOK_COUNT
 };
 
@@ -111,6 +112,17 @@ struct config_overrides {
 struct config *config_load(const char *path,
                            const struct config_overrides *overrides,
                            struct err *err);
+
+/* The same with a file's text that was read before; borrowed. */
+struct config_text {
+    const char *path;
+    const char *bytes; /* NUL behind them */
+    size_t size;
+};
+struct config *config_load_text(const struct config_text *text,
+                                const struct config_overrides *overrides,
+                                struct err *err);
+
 void config_free(struct config *config); /* NULL is fine */
 
 /* Does the file or the command line set the directive of that name? */
@@ -126,7 +138,7 @@ const char *const *config_directive_names(void);
  * inside is returned, never raised: 0, or -1 with err set.
  */
 struct hook_worker {
-    int number;
+    int number; /* -1: left out */
     int pid;
     int generation;
     const char *exit; /* "exit=0", "signal=SEGV"; NULL for other hooks */

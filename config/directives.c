@@ -130,6 +130,8 @@ const struct directive directives[] = {
      &kind_hook, FIELD(hooks[HOOK_AFTER_WORKER_READY])},
     {"after_worker_exit", "nil", "in the master, when a worker has ended",
      &kind_hook, FIELD(hooks[HOOK_AFTER_WORKER_EXIT])},
+    {"before_exec", "nil", "in a new process, before it becomes a new master",
+     &kind_hook, FIELD(hooks[HOOK_BEFORE_EXEC])},
     {0},
 };
 /* clang-format on */

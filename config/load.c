@@ -178,11 +178,27 @@ static void preload_module(lua_State *L)
     lua_pop(L, 1);
 }
 
+/* It would end the master, at once and with the workers left alone. */
+static int refuse_exit(lua_State *L)
+{
+    luaerr_raise(L, "os.exit: not in a config; error(...) says that something "
+                    "is wrong");
+}
+
+static void take_exit(lua_State *L)
+{
+    lua_getglobal(L, "os");
+    lua_pushcfunction(L, refuse_exit);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
+}
+
 static int load_protected(lua_State *L)
 {
     const struct load *load = lua_touserdata(L, 1);
     struct config *config = load->config;
     luaL_openlibs(L);
+    take_exit(L);
     preload_module(L);
     lua_newtable(L);
     int places = lua_gettop(L);
@@ -210,17 +226,11 @@ static struct config *config_new(void)
     return config;
 }
 
-struct config *config_load(const char *path,
-                           const struct config_overrides *overrides,
-                           struct err *err)
+/* Takes config, and frees it if it fails. */
+static struct config *run(struct config *config,
+                          const struct config_overrides *overrides,
+                          struct err *err)
 {
-    struct config *config = config_new();
-    if (path) {
-        config->path = xstrdup(path);
-        config->text = fd_read_file(path, &config->text_size, err);
-        if (!config->text)
-            goto fail;
-    }
     config->lua = luaL_newstate();
     if (!config->lua) {
         err_set(err, "no memory for a Lua state");
@@ -229,7 +239,7 @@ struct config *config_load(const char *path,
     struct load load = {config, overrides};
     if (luaerr_pcall(config->lua, load_protected, &load, err) < 0)
         goto fail;
-    if (!path) {
+    if (!config->path) {
         lua_close(config->lua);
         config->lua = NULL;
     }
@@ -237,6 +247,33 @@ struct config *config_load(const char *path,
 fail:
     config_free(config);
     return NULL;
+}
+
+struct config *config_load(const char *path,
+                           const struct config_overrides *overrides,
+                           struct err *err)
+{
+    struct config *config = config_new();
+    if (path) {
+        config->path = xstrdup(path);
+        config->text = fd_read_file(path, &config->text_size, err);
+        if (!config->text) {
+            config_free(config);
+            return NULL;
+        }
+    }
+    return run(config, overrides, err);
+}
+
+struct config *config_load_text(const struct config_text *text,
+                                const struct config_overrides *overrides,
+                                struct err *err)
+{
+    struct config *config = config_new();
+    config->path = xstrdup(text->path);
+    config->text = xmemdup(text->bytes, text->size + 1);
+    config->text_size = text->size;
+    return run(config, overrides, err);
 }
 
 void config_free(struct config *config)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `rainbows -t`: loads config and app in a child, so that whatever they do
- * (hang, crash, exit) happens there.
+ * Loading a config in a process that is thrown away, so that whatever it does
+ * (hang, crash, exit) happens there: for `rainbows -t`, with the app, and as
+ * the first step of a reload.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "master/master.h"
+#include "worker/worker.h"
 
 /* The longest a check may take, in seconds. */
 enum {
@@ -24,7 +26,7 @@ static int check(const struct master *m)
     struct err err;
     const char *what = m->config_path ? m->config_path : m->overrides->app;
     alarm(PATIENCE);
-    if (setup_check(m, &err) < 0) {
+    if (setup_check(m, CHECK_APP, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -32,14 +34,12 @@ static int check(const struct master *m)
     return 0;
 }
 
-int master_check(const char *config_path,
-                 const struct config_overrides *overrides,
-                 const struct model *(*find_model)(const char *, struct err *))
+int master_check(const struct invocation *invocation)
 {
     static struct master m;
-    m.config_path = config_path;
-    m.overrides = overrides;
-    m.find_model = find_model;
+    m.overrides = invocation->overrides;
+    m.find_model = invocation->find_model;
+    m.config_path = (char *)invocation->config_path;
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)
@@ -53,4 +53,13 @@ int master_check(const char *config_path,
         fprintf(stderr, "the check was ended by signal %s\n",
                 sigabbrev_np(WTERMSIG(status)));
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+}
+
+int check_for_reload(const struct master *m, int status)
+{
+    struct err err;
+    if (setup_check(m, CHECK_CONFIG, &err) == 0)
+        return 0;
+    worker_tell_failure(status, err.text);
+    return 1;
 }

@@ -7,17 +7,24 @@
 #include "master/master.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/title.h"
-#include "worker/listener.h"
 #include "worker/model.h"
+
+/* Milliseconds of rest when the system has nothing to sleep with. */
+enum {
+    POLL_PAUSE = 100
+};
 
 static int open_logs(const struct config *config, struct err *err)
 {
@@ -40,19 +47,55 @@ static void announce(const struct master *m)
     setup_announce(&m->setup);
 }
 
+/* The directory that we were started in, as the shell names it: with symbolic
+ * links in it, so that one that is moved to a new release leads there. */
+static char *name_directory(void)
+{
+    char here[PATH_MAX];
+    struct stat named, real;
+    const char *pwd = getenv("PWD");
+    if (pwd && pwd[0] == '/' && stat(pwd, &named) == 0 &&
+        stat(".", &real) == 0 && named.st_dev == real.st_dev &&
+        named.st_ino == real.st_ino)
+        return xstrdup(pwd);
+    return xstrdup(getcwd(here, sizeof here) ? here : "/");
+}
+
+static void keep_invocation(struct master *m, const struct invocation *how)
+{
+    m->invocation = how;
+    m->overrides = how->overrides;
+    m->find_model = how->find_model;
+    m->start_directory = name_directory();
+    if (how->config_path)
+        m->config_path = xstrdup(how->config_path);
+}
+
+/* A reload finds the config again from another working directory. */
+static void keep_config_path(struct master *m)
+{
+    if (!m->config_path || m->config_path[0] == '/' ||
+        !m->setup.config->working_directory)
+        return;
+    char *path = xasprintf("%s/%s", m->start_directory, m->config_path);
+    free(m->config_path);
+    m->config_path = path;
+}
+
 static int start(struct master *m, struct err *err)
 {
     struct setup nothing = {0};
-    if (m->config_path)
-        m->config_absolute = realpath(m->config_path, NULL);
+    upgrade_open(m);
     if (setup_load(&m->setup, m, &nothing, err) < 0)
         return -1;
+    if (setup_enter(&m->setup) < 0)
+        return err_sys(err, "cannot enter %s", m->setup.directory);
     keep_config_path(m);
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);
     if (open_logs(m->setup.config, err) < 0 ||
-        pidfile_write(m->setup.config->pid, err) < 0)
+        pidfile_write(m->setup.pid, err) < 0)
         return -1;
     m->signals = signals_open(err);
     if (m->signals < 0)
@@ -63,26 +106,42 @@ static int start(struct master *m, struct err *err)
     return 0;
 }
 
+/* Descriptors that wake the master: signals, the workers' words, and those of
+ * the new master of an upgrade. */
+struct news {
+    struct pollfd fds[2 + SLOT_COUNT];
+    struct slot *who[2 + SLOT_COUNT]; /* or NULL */
+    nfds_t count;
+};
+
+static void listen_to(struct news *news, int fd, struct slot *who)
+{
+    if (fd < 0)
+        return;
+    news->who[news->count] = who;
+    news->fds[news->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
 /* Sleeps until something is due, and hears what the workers say. */
 static void wait_for_news(struct master *m)
 {
-    struct pollfd fds[1 + SLOT_COUNT];
-    struct slot *who[1 + SLOT_COUNT];
-    nfds_t n = 0;
-    fds[n++] = (struct pollfd){.fd = m->signals, .events = POLLIN};
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        struct slot *slot = &m->slots.slot[i];
-        if (slot->state == SLOT_EMPTY || slot->status < 0)
-            continue;
-        who[n] = slot;
-        fds[n++] = (struct pollfd){.fd = slot->status, .events = POLLIN};
+    struct news news = {.count = 0};
+    listen_to(&news, m->signals, NULL);
+    listen_to(&news, m->upgrade.ready, NULL);
+    for (size_t i = 0; i < SLOT_COUNT; i++)
+        if (m->slots.slot[i].state != SLOT_EMPTY)
+            listen_to(&news, m->slots.slot[i].status, &m->slots.slot[i]);
+    int64_t due = next_due(m);
+    watchdog_looked(m, 0);
+    int came = poll(news.fds, news.count, clock_poll_ms(due, clock_now()));
+    if (came < 0 && errno != EINTR) { /* out of memory or descriptors */
+        log_error("poll: %s", strerror(errno));
+        poll(NULL, 0, POLL_PAUSE);
     }
-    int64_t now = clock_now();
-    if (poll(fds, n, clock_poll_ms(next_due(m), now)) <= 0)
-        return;
-    for (nfds_t i = 1; i < n; i++)
-        if (fds[i].revents)
-            read_status(m, who[i]);
+    watchdog_looked(m, due);
+    for (nfds_t i = 0; came > 0 && i < news.count; i++)
+        if (news.fds[i].revents && news.who[i])
+            read_status(m, news.who[i]);
 }
 
 static bool anyone_left(const struct master *m)
@@ -90,7 +149,7 @@ static bool anyone_left(const struct master *m)
     for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY)
             return true;
-    return false;
+    return m->upgrade.pid && m->stop != STOP_HANDOVER;
 }
 
 static void loop(struct master *m)
@@ -99,11 +158,11 @@ static void loop(struct master *m)
     for (;;) {
         reap(m);
         signals_handle(m);
-        if (m->failed && !m->stop) {
-            log_error("cannot start: a worker could not load the app");
+        if (m->failed)
             stop_begin(m, STOP_QUICK);
-        }
-        kill_overdue(m);
+        watchdog_turn(m);
+        reload_turn(m);
+        upgrade_turn(m);
         keep_workers(m);
         if (m->stop && !anyone_left(m))
             return;
@@ -114,27 +173,29 @@ static void loop(struct master *m)
     }
 }
 
-int master_run(const char *config_path,
-               const struct config_overrides *overrides,
-               const struct model *(*find_model)(const char *, struct err *))
+static void let_go(struct master *m)
+{
+    setup_free(&m->setup);
+    free(m->start_directory);
+    free(m->config_path);
+}
+
+int master_run(const struct invocation *invocation)
 {
     static struct master m; /* zeroed, and too large for a stack */
     struct err err;
-    m.config_path = config_path;
-    m.overrides = overrides;
-    m.find_model = find_model;
+    keep_invocation(&m, invocation);
     log_set_actor("master pid=%d", (int)getpid());
     if (start(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);
-        setup_free(&m.setup);
-        free(m.config_absolute);
+        let_go(&m);
         return EXIT_NOT_STARTED;
     }
+    m.watch.alive = clock_now();
     loop(&m);
-    pidfile_remove(m.setup.config->pid);
+    pidfile_remove(m.setup.pid);
     log_info("done");
-    setup_free(&m.setup);
-    free(m.config_absolute);
+    let_go(&m);
     if (m.failed)
         return EXIT_NOT_STARTED;
     return m.forced ? EXIT_FORCED : EXIT_DONE;

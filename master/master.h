@@ -24,6 +24,7 @@ enum {
 /* How the master ends. */
 enum stop {
     STOP_NOT,
+    STOP_HANDOVER, /* the new master goes on with the same sockets */
     STOP_GRACEFUL, /* workers finish what they have */
     STOP_QUICK,    /* clients are cut off */
 };
@@ -32,21 +33,75 @@ enum stop {
 struct setup {
     struct config *config;       /* owned */
     const struct model *model;   /* static */
-    struct listener **listeners; /* owned; in the order of the config */
+    struct listener **listeners; /* owned, and shared with other setups; in the
+                                    order of the config */
     size_t listener_count;
+    char *directory;       /* owned; the working directory, absolute */
+    char *pid;             /* owned; the pid file, absolute, or NULL */
     struct app *preloaded; /* owned; NULL without preload_app */
 };
 
-struct master {
-    const char *config_path; /* borrowed; NULL: none; absolute as soon as
-                                working_directory was entered */
-    char *config_absolute;   /* owned; NULL: not known */
-    const struct config_overrides *overrides; /* borrowed */
+enum reload_phase {
+    RELOAD_NONE,
+    RELOAD_CHECK,  /* a process that is thrown away loads the config */
+    RELOAD_CANARY, /* the first worker of the next generation loads the app */
+};
+
+struct reload {
+    enum reload_phase phase;
+    bool asked;        /* HUP came; it begins as soon as it can */
+    struct setup next; /* owned; from RELOAD_CANARY on */
+};
+
+struct upgrade {
+    pid_t pid;        /* of the new master, our child; 0: none */
+    int ready;        /* owned; brings a byte when it is ready; or -1 */
+    int64_t deadline; /* until then; base/clock.h */
+    bool backing_out; /* it was told to leave */
+    int predecessor;  /* owned; where we say that we are ready, when we are the
+                         new master; or -1 */
+};
+
+/* Starts that fail: after too many in a row, with nobody getting ready between
+ * them, only one worker is tried at a time, now and then. */
+struct breaker {
+    bool open;
+    int64_t next_probe; /* base/clock.h */
+};
+
+/* Time in which the master did not run (SIGSTOP, a suspended machine) counts
+ * for nobody. */
+struct watch {
+    int64_t alive; /* when it last looked; base/clock.h */
+    int64_t woken; /* when it last went on after such a time; 0: never */
+};
+
+/* How the program was called. All borrowed for the life of the master. */
+struct invocation {
+    const char *config_path; /* NULL: none */
+    const struct config_overrides *overrides;
+    char *const *args; /* all of the command line, ended by NULL */
     const struct model *(*find_model)(const char *name, struct err *err);
+};
+
+struct master {
+    const struct invocation *invocation; /* borrowed */
+    const struct config_overrides *overrides;
+    const struct model *(*find_model)(const char *name, struct err *err);
+    char *start_directory; /* owned; symbolic links in it are kept */
+    char *config_path;     /* owned; absolute; NULL: none */
+    char *config_text;     /* owned; loaded in the file's stead; NULL: the file
+                              itself is read */
+    size_t config_size;
     struct setup setup;
+    struct reload reload;
+    struct upgrade upgrade;
+    struct breaker breaker;
+    struct watch watch;
     int generation;    /* of the code, from 1 */
     int sockets_since; /* older generations have sockets that nobody else has */
     int workers;       /* how many are wanted */
+    bool emptied;      /* WINCH: none, until HUP or TTIN */
     struct slots slots;
     int signals;  /* readable when a signal came */
     bool started; /* a worker was ready once */
@@ -55,42 +110,69 @@ struct master {
     enum stop stop;
 };
 
-/*
- * Starts the server and supervises it until it ends; returns the exit status.
- * find_model turns the config's `use` into a model (concurrency/models.h).
- */
-int master_run(const char *config_path,
-               const struct config_overrides *overrides,
-               const struct model *(*find_model)(const char *, struct err *));
+/* Starts the server and supervises it until it ends; returns the exit
+ * status. */
+int master_run(const struct invocation *invocation);
 
 /* -t: loads config and app in a child and says what is wrong. 0 or 1. */
-int master_check(const char *config_path,
-                 const struct config_overrides *overrides,
-                 const struct model *(*find_model)(const char *, struct err *));
+int master_check(const struct invocation *invocation);
 
 /* ---- for the files of this room ---- */
 
-/* setup.c: loads the config; binds what old does not have already and takes
- * the rest over from it (old keeps everything on failure). */
-int setup_load(struct setup *setup, const struct master *m, struct setup *old,
-               struct err *err);
+/* setup.c: loads the config, from the directory it names; shares with old what
+ * both want, binds the rest. The master's own directory stays. */
+int setup_load(struct setup *setup, const struct master *m,
+               const struct setup *old, struct err *err);
+/* Makes its working directory the process's. -1 with errno. */
+int setup_enter(const struct setup *setup);
+/* Tells its listeners whose proxies may connect: in a worker, as two setups can
+ * have a listener. */
+void setup_tell_proxies(const struct setup *setup);
+/* Gives its listeners the socket options of its config. */
+void setup_apply(const struct setup *setup);
 /* Logs where it listens, and what of the config the model does not use. */
 void setup_announce(const struct setup *setup);
-/* Has somebody else taken over all of its sockets? */
+/* Do others have all of its sockets? */
 bool setup_sockets_live_on(const struct setup *setup);
-/* Frees what no other setup took over. */
+/* The socket files of those that nobody else has go, too. */
+void setup_close_listeners(struct setup *setup);
 void setup_free(struct setup *setup);
-/* Loads config, model and app without binding anything. */
-int setup_check(const struct master *m, struct err *err);
 
-/* spawn.c: forks a worker with that number. False: fork failed, logged. */
+/* Loads config and model, and the app if asked for or to be preloaded, without
+ * binding anything. For a process that ends then. */
+enum check {
+    CHECK_CONFIG,
+    CHECK_APP,
+};
+int setup_check(const struct master *m, enum check what, struct err *err);
+
+/* check.c: the process that a reload throws away: loads the config, and says
+ * what is wrong on the status pipe. Returns its exit status. */
+int check_for_reload(const struct master *m, int status);
+
+/* spawn.c. False, with the reason logged: not now. */
 bool spawn_worker(struct master *m, int number);
+bool spawn_canary(struct master *m);
+bool spawn_check(struct master *m);
 
 /* reload.c: HUP. */
-void reload(struct master *m);
-/* After a setup was loaded: makes sure that a reload finds the config again
- * from another working directory. */
-void keep_config_path(struct master *m);
+void reload_ask(struct master *m);
+/* Begins what was asked for, when it can. */
+void reload_turn(struct master *m);
+void reload_canary_ready(struct master *m, struct slot *canary);
+/* The check or the canary ended; how it did, if not well. */
+void reload_step_ended(struct master *m, const struct slot *slot, bool well);
+void reload_cancel(struct master *m);
+
+/* upgrade.c: USR2. */
+void upgrade_begin(struct master *m);
+/* At the start: is this the new master of an upgrade? */
+void upgrade_open(struct master *m);
+void upgrade_turn(struct master *m);
+/* Was it the new master that ended? */
+bool upgrade_ended(struct master *m, pid_t pid, const char *how);
+/* The server stops: the new master of an upgrade that has not ended, too. */
+void upgrade_cancel(struct master *m);
 
 /* signals.c */
 int signals_open(struct err *err);
@@ -99,17 +181,43 @@ void signals_handle(struct master *m);
 /* supervise.c: what a turn of the loop does with the workers. */
 void reap(struct master *m);
 void read_status(struct master *m, struct slot *slot);
-void kill_overdue(struct master *m);
 void keep_workers(struct master *m);
-/* When the next of these has something to do; base/clock.h. */
+/* How many are wanted now. */
+int workers_wanted(const struct master *m);
+/* When something has to be done next; base/clock.h. */
 int64_t next_due(const struct master *m);
+
+/* respawn.c: when a worker is started again. */
+bool respawn_due(const struct master *m, int number);
+void respawn_ready(struct master *m, const struct slot *slot);
+/* One could not start; one died after it was ready. */
+void respawn_failed(struct master *m, const struct slot *slot, const char *how);
+void respawn_died(struct master *m, const struct slot *slot, int status);
+/* Forking failed. */
+void respawn_later(struct master *m, int number);
+/* Everything begins anew. */
+void respawn_reset(struct master *m);
+/* When the next start is due, if that is before `due`. */
+int64_t respawn_next(const struct master *m, int64_t due);
+
+/* watchdog.c: kills what hangs. */
+void watchdog_turn(struct master *m);
+/* The master is about to sleep, or has slept: does it come later than due? */
+void watchdog_looked(struct master *m, int64_t due);
+void watchdog_stopped(struct slot *slot, int status);
+int64_t watchdog_next(const struct slot *slot, int64_t due);
 
 /* stop.c */
 void stop_begin(struct master *m, enum stop how);
 void reopen_logs(struct master *m);
 
-/* pidfile.c: both do nothing when path is NULL. */
+/* pidfile.c: all do nothing when path is NULL. */
 int pidfile_write(const char *path, struct err *err);
 void pidfile_remove(const char *path);
+/* path becomes path.oldbin, for the new master of an upgrade to have it. -1
+ * with err set: a living process has that. */
+int pidfile_move_aside(const char *path, struct err *err);
+void pidfile_take_back(const char *path);
+void pidfile_remove_aside(const char *path);
 
 #endif

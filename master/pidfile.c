@@ -66,3 +66,43 @@ void pidfile_remove(const char *path)
     if (path && read_pid(path) == getpid())
         unlink(path);
 }
+
+static char *aside(const char *path)
+{
+    return xasprintf("%s.oldbin", path);
+}
+
+int pidfile_move_aside(const char *path, struct err *err)
+{
+    if (!path || read_pid(path) != getpid())
+        return 0;
+    char *old = aside(path);
+    pid_t other = read_pid(old);
+    int rc = 0;
+    if (other && other != getpid() && kill(other, 0) == 0)
+        rc =
+            err_set(err, "%s names process %ld, which lives", old, (long)other);
+    else if (rename(path, old) < 0)
+        rc = err_sys(err, "cannot rename the pid file %s", path);
+    free(old);
+    return rc;
+}
+
+void pidfile_take_back(const char *path)
+{
+    if (!path)
+        return;
+    char *old = aside(path);
+    if (read_pid(old) == getpid())
+        rename(old, path);
+    free(old);
+}
+
+void pidfile_remove_aside(const char *path)
+{
+    if (!path)
+        return;
+    char *old = aside(path);
+    pidfile_remove(old);
+    free(old);
+}

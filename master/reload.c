@@ -1,61 +1,189 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HUP: the config is read again, and new workers take over one at a time. What
- * cannot be loaded changes nothing. A new worker that cannot start is tried
- * again with growing pauses, while the worker it was to replace goes on.
+ * HUP: a reload is a transaction. A process that is thrown away loads the
+ * config first, so that one that hangs or crashes does so there. Then the
+ * master loads the same text, binds new listeners beside the old ones and
+ * starts one worker of the new generation, the canary. When that one serves,
+ * the new setup takes the old one's place; keep_workers() replaces the others,
+ * one at a time. Until then any failure undoes everything, with one log line.
+ *
+ * A HUP that comes meanwhile is served afterwards, once.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "master/master.h"
-#include "worker/listener.h"
 #include "worker/model.h"
+
+static const char *path_of(const struct master *m)
+{
+    return m->config_path ? m->config_path : "none";
+}
 
 static bool same(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void move_pidfile(const char *from, const char *to)
+/* ---- the end of it ---- */
+
+static void forget_text(struct master *m)
 {
-    struct err err;
-    if (same(from, to))
-        return;
-    if (pidfile_write(to, &err) < 0)
-        log_error("%s", err.text);
-    pidfile_remove(from);
+    free(m->config_text);
+    m->config_text = NULL;
 }
 
-void keep_config_path(struct master *m)
+/* What the next setup has brought goes, but for what the present one has. */
+static void undo(struct master *m)
 {
-    if (m->config_absolute && m->setup.config->working_directory)
-        m->config_path = m->config_absolute;
+    struct setup *next = &m->reload.next;
+    if (!same(next->pid, m->setup.pid))
+        pidfile_remove(next->pid);
+    setup_free(next);
+    forget_text(m);
+    m->reload.phase = RELOAD_NONE;
 }
 
-void reload(struct master *m)
+static void fail(struct master *m, const char *why)
 {
-    struct err err;
-    struct setup setup;
-    log_info("reloading config=%s", m->config_path ? m->config_path : "none");
-    if (setup_load(&setup, m, &m->setup, &err) < 0) {
-        log_error("reload failed, everything stays as it was: %s", err.text);
-        return;
+    log_error("reload failed, everything stays as it was: %s", why);
+    undo(m);
+}
+
+void reload_cancel(struct master *m)
+{
+    m->reload.asked = false;
+    if (m->reload.phase != RELOAD_NONE) {
+        log_info("reload cancelled");
+        undo(m);
     }
-    struct setup old = m->setup;
-    m->setup = setup;
+}
+
+/* ---- check ---- */
+
+static void begin(struct master *m)
+{
+    struct err err;
+    m->reload.asked = false;
+    log_info("reloading config=%s", path_of(m));
+    if (m->config_path) {
+        m->config_text = fd_read_file(m->config_path, &m->config_size, &err);
+        if (!m->config_text) {
+            fail(m, err.text);
+            return;
+        }
+    }
+    if (spawn_check(m))
+        m->reload.phase = RELOAD_CHECK;
+    else
+        fail(m, "cannot start a process that checks the config");
+}
+
+/* ---- canary ---- */
+
+static int prepare(struct master *m, struct err *err)
+{
+    struct setup *next = &m->reload.next;
+    if (setup_load(next, m, &m->setup, err) < 0)
+        return -1;
+    if (!same(next->pid, m->setup.pid) && pidfile_write(next->pid, err) < 0)
+        return -1;
+    return 0;
+}
+
+static void start_canary(struct master *m)
+{
+    struct err err;
+    m->reload.phase = RELOAD_CANARY;
+    if (prepare(m, &err) < 0)
+        fail(m, err.text);
+    else if (!spawn_canary(m))
+        fail(m, "cannot start a worker");
+}
+
+void reload_step_ended(struct master *m, const struct slot *slot, bool well)
+{
+    enum reload_phase phase = m->reload.phase;
+    bool check = slot->role == ROLE_CHECK && phase == RELOAD_CHECK;
+    bool canary = slot->role == ROLE_CANARY && phase == RELOAD_CANARY;
+    if (check && well)
+        start_canary(m);
+    else if (check || canary)
+        fail(m, slot->reason);
+}
+
+/* ---- commit ---- */
+
+static void take_place(struct master *m, struct setup *old)
+{
+    struct setup *now = &m->setup;
+    *old = *now;
+    *now = m->reload.next;
+    m->reload.next = (struct setup){0};
     m->generation++;
-    if (!setup_sockets_live_on(&old))
+    if (!setup_sockets_live_on(old))
         m->sockets_since = m->generation;
-    keep_config_path(m);
-    if (setup.config->worker_processes != old.config->worker_processes)
-        m->workers = setup.config->worker_processes;
-    log_set_level((enum log_level)setup.config->log_level);
-    move_pidfile(old.config->pid, setup.config->pid);
-    memset(m->slots.seat, 0, sizeof m->slots.seat);
+    if (now->config->worker_processes != old->config->worker_processes)
+        m->workers = now->config->worker_processes;
+    m->emptied = false;
+}
+
+void reload_canary_ready(struct master *m, struct slot *canary)
+{
+    struct setup old;
+    if (m->reload.phase != RELOAD_CANARY)
+        return;
+    canary->role = ROLE_WORKER;
+    take_place(m, &old);
+    log_set_level((enum log_level)m->setup.config->log_level);
+    if (setup_enter(&m->setup) < 0)
+        log_error("cannot enter %s", m->setup.directory);
+    setup_apply(&m->setup);
+    if (!same(m->setup.pid, old.pid))
+        pidfile_remove(old.pid);
     setup_free(&old);
+    forget_text(m);
+    m->reload.phase = RELOAD_NONE;
+    respawn_reset(m);
     reopen_logs(m);
     log_info("reloaded generation=%d model=%s workers=%d", m->generation,
-             setup.model->name, m->workers);
-    setup_announce(&setup);
+             m->setup.model->name, m->workers);
+    setup_announce(&m->setup);
+}
+
+/* ---- beginning ---- */
+
+/* Is the last replacement over, as far as it will ever be? A number has two
+ * workers at most. */
+static bool settled(const struct master *m)
+{
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        const struct slot *slot = &m->slots.slot[i];
+        if (slot->state == SLOT_STARTING)
+            return false;
+        if (slot_works(slot) && slot->number < m->workers &&
+            slot->generation < m->generation &&
+            !m->slots.seat[slot->number].failures)
+            return false;
+    }
+    return true;
+}
+
+void reload_ask(struct master *m)
+{
+    if (m->stop)
+        return;
+    if (m->reload.phase != RELOAD_NONE && !m->reload.asked)
+        log_info("a reload is under way; another one follows it");
+    m->reload.asked = true;
+}
+
+void reload_turn(struct master *m)
+{
+    if (m->reload.asked && m->reload.phase == RELOAD_NONE && !m->upgrade.pid &&
+        (m->started || m->emptied) && settled(m))
+        begin(m);
 }

@@ -2,9 +2,11 @@
 /*
  * From a config file to everything a generation of workers needs: the model,
  * the listeners, and the app when it is preloaded. All or nothing: a step that
- * fails leaves the running setup as it was.
+ * fails leaves the running setup as it was, and so does one that succeeds:
+ * what both have, both own, until one of them is freed.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +19,14 @@
 #include "worker/listener.h"
 #include "worker/model.h"
 #include "worker/worker.h"
+
+static struct config *load_config(const struct master *m, struct err *err)
+{
+    if (!m->config_text)
+        return config_load(m->config_path, m->overrides, err);
+    struct config_text text = {m->config_path, m->config_text, m->config_size};
+    return config_load_text(&text, m->overrides, err);
+}
 
 static int find_model(struct setup *s, const struct master *m, struct err *err)
 {
@@ -50,87 +60,113 @@ static int preload(struct setup *s, struct err *err)
     return s->preloaded ? 0 : -1;
 }
 
-/* Takes the listener for the spec out of old, if it is there. */
-static struct listener *inherit(struct setup *old,
+/* The listener of old for the spec, if it has one and we have it not yet. */
+static struct listener *inherit(const struct setup *s, const struct setup *old,
                                 const struct listen_spec *spec)
 {
     for (size_t i = 0; i < old->listener_count; i++) {
         struct listener *l = old->listeners[i];
-        if (l && listener_is(l, spec)) {
-            old->listeners[i] = NULL;
-            return l;
-        }
+        bool taken = false;
+        for (size_t k = 0; k < s->listener_count; k++)
+            taken = taken || s->listeners[k] == l;
+        if (!taken && listener_is(l, spec))
+            return listener_share(l);
     }
     return NULL;
 }
 
-/* What was inherited goes back, in any order: old is complete again. */
-static void give_back(struct setup *s, struct setup *old,
-                      struct listener *const *inherited)
+static int open_listeners(struct setup *s, const struct setup *old,
+                          struct err *err)
 {
-    size_t place = 0;
-    for (size_t i = 0; i < s->listener_count; i++) {
-        if (!inherited[i])
-            continue;
-        while (old->listeners[place])
-            place++;
-        old->listeners[place] = inherited[i];
-        s->listeners[i] = NULL;
+    size_t n = s->config->listen_count;
+    s->listeners = xcalloc(n, sizeof(struct listener *));
+    for (size_t i = 0; i < n; i++) {
+        struct listen_spec spec = s->config->listens[i];
+        if (old->config) /* a master that waits here hears nobody */
+            spec.tries = 0;
+        struct listener *l = inherit(s, old, &spec);
+        if (!l)
+            l = listener_open(&spec, err);
+        if (!l)
+            return -1;
+        s->listeners[s->listener_count++] = l;
     }
+    return 0;
 }
 
-/* Listeners outlive configs: each is told of the new one's proxies. */
-static void tell_proxies(struct setup *s)
+/* A path of the config from the directory that we are in. */
+static char *absolute(const char *path)
 {
-    for (size_t i = 0; i < s->listener_count; i++) {
+    char here[PATH_MAX];
+    if (!path || path[0] == '/' || !getcwd(here, sizeof here))
+        return path ? xstrdup(path) : NULL;
+    return xasprintf("%s/%s", here, path);
+}
+
+static int check_log(const char *path, const char *name, struct err *err)
+{
+    if (!path)
+        return 0;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_sys(err, "%s: cannot open %s", name, path);
+    close(fd);
+    return 0;
+}
+
+/* What follows happens in the setup's own directory. */
+static int load_inside(struct setup *s, const struct setup *old,
+                       struct err *err)
+{
+    const struct config *config = s->config;
+    s->directory = getcwd(NULL, 0);
+    if (!s->directory)
+        return err_sys(err, "cannot say what the working directory is");
+    s->pid = absolute(config->pid);
+    if (check_log(config->stderr_path, "stderr_path", err) < 0 ||
+        check_log(config->stdout_path, "stdout_path", err) < 0 ||
+        preload(s, err) < 0)
+        return -1;
+    return open_listeners(s, old, err);
+}
+
+int setup_load(struct setup *setup, const struct master *m,
+               const struct setup *old, struct err *err)
+{
+    struct setup s = {0};
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    s.config = load_config(m, err);
+    int rc = -1;
+    if (s.config && find_model(&s, m, err) == 0 &&
+        enter_directory(s.config, err) == 0)
+        rc = load_inside(&s, old, err);
+    if (here >= 0 && fchdir(here) < 0)
+        log_error("cannot go back to the working directory");
+    fd_close(&here);
+    if (rc < 0)
+        setup_free(&s);
+    else
+        *setup = s;
+    return rc;
+}
+
+int setup_enter(const struct setup *s)
+{
+    return chdir(s->directory);
+}
+
+void setup_tell_proxies(const struct setup *s)
+{
+    for (size_t i = 0; i < s->config->listen_count; i++) {
         const struct cidrs *proxies = &s->config->listens[i].proxy_protocol;
         s->listeners[i]->proxies = proxies->count ? proxies : NULL;
     }
 }
 
-static int open_listeners(struct setup *s, struct setup *old, struct err *err)
+void setup_apply(const struct setup *s)
 {
-    size_t n = s->config->listen_count;
-    struct listener **inherited = xcalloc(n, sizeof(struct listener *));
-    int rc = 0;
-    s->listeners = xcalloc(n, sizeof(struct listener *));
-    s->listener_count = n;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        struct listen_spec spec = s->config->listens[i];
-        if (old->config) /* a master that waits here hears nobody */
-            spec.tries = 0;
-        inherited[i] = inherit(old, &spec);
-        s->listeners[i] =
-            inherited[i] ? inherited[i] : listener_open(&spec, err);
-        if (!s->listeners[i])
-            rc = -1;
-    }
-    if (rc < 0)
-        give_back(s, old, inherited);
-    else
-        tell_proxies(s);
-    free(inherited);
-    return rc;
-}
-
-int setup_load(struct setup *setup, const struct master *m, struct setup *old,
-               struct err *err)
-{
-    struct setup s = {0};
-    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    s.config = config_load(m->config_path, m->overrides, err);
-    if (s.config && find_model(&s, m, err) == 0 &&
-        enter_directory(s.config, err) == 0 && preload(&s, err) == 0 &&
-        open_listeners(&s, old, err) == 0) {
-        *setup = s;
-        fd_close(&here);
-        return 0;
-    }
-    if (here >= 0 && fchdir(here) < 0)
-        log_error("cannot go back to the working directory");
-    fd_close(&here);
-    setup_free(&s);
-    return -1;
+    for (size_t i = 0; i < s->config->listen_count; i++)
+        listener_apply(s->listeners[i], &s->config->listens[i]);
 }
 
 void setup_announce(const struct setup *s)
@@ -146,32 +182,40 @@ void setup_announce(const struct setup *s)
 bool setup_sockets_live_on(const struct setup *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (s->listeners[i])
+        if (s->listeners[i]->owners == 1)
             return false;
     return true;
 }
 
-void setup_free(struct setup *s)
+void setup_close_listeners(struct setup *s)
 {
     for (size_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i])
+        if (s->listeners[i]->owners == 1)
             listener_unlink(s->listeners[i]);
         listener_close(s->listeners[i]);
     }
+    s->listener_count = 0;
+}
+
+void setup_free(struct setup *s)
+{
+    setup_close_listeners(s);
     free(s->listeners);
+    free(s->directory);
+    free(s->pid);
     app_free(s->preloaded);
     config_free(s->config);
     *s = (struct setup){0};
 }
 
-int setup_check(const struct master *m, struct err *err)
+int setup_check(const struct master *m, enum check what, struct err *err)
 {
     struct setup s = {0};
-    s.config = config_load(m->config_path, m->overrides, err);
+    s.config = load_config(m, err);
     int rc = -1;
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0) {
-        s.config->preload_app = true;
+        s.config->preload_app = s.config->preload_app || what == CHECK_APP;
         rc = preload(&s, err);
     }
     setup_free(&s);

@@ -12,8 +12,7 @@
 
 static void on_hup(struct master *m)
 {
-    if (!m->stop)
-        reload(m);
+    reload_ask(m);
 }
 
 static void on_quit(struct master *m)
@@ -23,7 +22,7 @@ static void on_quit(struct master *m)
 
 static void on_term(struct master *m)
 {
-    stop_begin(m, m->stop ? STOP_QUICK : STOP_GRACEFUL);
+    stop_begin(m, m->stop >= STOP_GRACEFUL ? STOP_QUICK : STOP_GRACEFUL);
 }
 
 static void on_int(struct master *m)
@@ -31,20 +30,37 @@ static void on_int(struct master *m)
     stop_begin(m, STOP_QUICK);
 }
 
+static void set_workers(struct master *m, int n)
+{
+    if (m->stop || n < 1 || n > SLOT_COUNT / 2)
+        return;
+    m->workers = n;
+    m->emptied = false;
+    log_info("workers=%d", n);
+}
+
 static void on_ttin(struct master *m)
 {
-    if (m->stop || m->workers >= SLOT_COUNT / 2)
-        return;
-    m->workers++;
-    log_info("workers=%d", m->workers);
+    set_workers(m, m->emptied ? 1 : m->workers + 1);
 }
 
 static void on_ttou(struct master *m)
 {
-    if (m->stop || m->workers <= 1)
+    if (!m->emptied)
+        set_workers(m, m->workers - 1);
+}
+
+static void on_winch(struct master *m)
+{
+    if (m->stop || m->emptied)
         return;
-    m->workers--;
-    log_info("workers=%d", m->workers);
+    m->emptied = true;
+    log_info("workers=0, HUP brings %d back, TTIN one", m->workers);
+}
+
+static void on_usr2(struct master *m)
+{
+    upgrade_begin(m);
 }
 
 static void on_usr1(struct master *m)
@@ -63,7 +79,8 @@ static const struct {
 } signals[] = {
     {SIGHUP, on_hup},   {SIGQUIT, on_quit}, {SIGTERM, on_term},
     {SIGINT, on_int},   {SIGTTIN, on_ttin}, {SIGTTOU, on_ttou},
-    {SIGUSR1, on_usr1}, {SIGCHLD, on_chld},
+    {SIGUSR1, on_usr1}, {SIGUSR2, on_usr2}, {SIGWINCH, on_winch},
+    {SIGCHLD, on_chld},
 };
 
 enum {

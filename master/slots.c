@@ -4,10 +4,14 @@
  */
 #include "master/slots.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 static const char *const names[] = {
     [SLOT_EMPTY] = "empty",   [SLOT_STARTING] = "starting",
@@ -31,6 +35,16 @@ void slot_set(struct slot *slot, enum slot_state state)
     slot->kill_at = CLOCK_NEVER;
 }
 
+void slot_clear(struct slot *slot)
+{
+    fd_close(&slot->control);
+    fd_close(&slot->status);
+    heartbeat_close(&slot->heartbeat);
+    free(slot->reason);
+    slot_set(slot, SLOT_EMPTY);
+    *slot = (struct slot){.control = -1, .status = -1};
+}
+
 struct slot *slot_free(struct slots *slots)
 {
     for (size_t i = 0; i < SLOT_COUNT; i++)
@@ -45,6 +59,14 @@ struct slot *slot_by_pid(struct slots *slots, pid_t pid)
         if (slots->slot[i].state != SLOT_EMPTY && slots->slot[i].pid == pid)
             return &slots->slot[i];
     return NULL;
+}
+
+void slot_reason(struct slot *slot, const char *text, size_t len)
+{
+    size_t old = slot->reason ? strlen(slot->reason) : 0;
+    slot->reason = xrealloc(slot->reason, old + len + 1);
+    memcpy(slot->reason + old, text, len);
+    slot->reason[old + len] = '\0';
 }
 
 void slot_tell(const struct slot *slot, char byte)

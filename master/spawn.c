@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forking a worker. The child gets its ends of two pipes and closes what is
- * the master's: a worker that kept a sibling's pipe open would keep that
- * sibling from seeing the master's death.
+ * Forking: a worker, the canary of a reload, or the process that only checks a
+ * config. The child gets its ends of two pipes and closes what is the
+ * master's: a worker that kept a sibling's pipe open would keep that sibling
+ * from seeing the master's death.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,11 +25,24 @@ enum {
     WRITE_END
 };
 
-static void run_hook(const struct master *m, int number)
+/* What is to be forked. */
+struct order {
+    enum slot_role role;
+    int number;
+    int generation;
+    struct setup *setup; /* that it works with */
+};
+
+struct pipes {
+    int control[2], status[2];
+};
+
+static void run_hook(const struct order *order)
 {
     struct err err;
-    struct hook_worker who = {.number = number, .generation = m->generation};
-    if (config_run_hook(m->setup.config, HOOK_BEFORE_FORK, &who, &err) < 0)
+    struct hook_worker who = {.number = order->number,
+                              .generation = order->generation};
+    if (config_run_hook(order->setup->config, HOOK_BEFORE_FORK, &who, &err) < 0)
         log_error("%s", err.text);
 }
 
@@ -39,79 +53,116 @@ static void close_masters(struct master *m)
         fd_close(&m->slots.slot[i].control);
         fd_close(&m->slots.slot[i].status);
     }
+    fd_close(&m->upgrade.ready);
+    fd_close(&m->upgrade.predecessor);
 }
 
-_Noreturn static void be_worker(struct master *m, int number,
-                                const struct slot *slot, int control,
-                                int status)
+static int be_worker(const struct order *order, const struct slot *slot,
+                     int control, int status)
 {
-    close_masters(m);
+    struct setup *setup = order->setup;
+    if (setup_enter(setup) < 0)
+        log_warn("cannot enter %s: %s", setup->directory, strerror(errno));
+    setup_tell_proxies(setup);
     struct worker w = {
-        .number = number,
-        .generation = m->generation,
-        .config = m->setup.config,
-        .model = m->setup.model,
-        .listeners = m->setup.listeners,
-        .listener_count = m->setup.listener_count,
+        .number = order->number,
+        .generation = order->generation,
+        .config = setup->config,
+        .model = setup->model,
+        .listeners = setup->listeners,
+        .listener_count = setup->listener_count,
         .heartbeat = &slot->heartbeat,
-        .preloaded = m->setup.preloaded,
+        .preloaded = setup->preloaded,
         .control = control,
         .status = status,
     };
-    m->setup.preloaded = NULL; /* the worker's now */
-    exit(worker_main(&w));
+    setup->preloaded = NULL; /* the worker's now */
+    return worker_main(&w);
 }
 
-static bool fork_worker(struct master *m, int number, struct slot *slot,
-                        int control[2], int status[2])
+_Noreturn static void be_child(struct master *m, const struct order *order,
+                               const struct slot *slot, struct pipes *p)
 {
+    close_masters(m);
+    fd_close(&p->control[WRITE_END]);
+    fd_close(&p->status[READ_END]);
+    if (order->role == ROLE_CHECK)
+        exit(check_for_reload(m, p->status[WRITE_END]));
+    exit(be_worker(order, slot, p->control[READ_END], p->status[WRITE_END]));
+}
+
+static bool fork_child(struct master *m, const struct order *order,
+                       struct slot *slot, struct pipes *p)
+{
+    const struct config *config = order->setup->config;
     fflush(NULL);
     sig_block_all();
     pid_t pid = fork();
-    if (pid == 0) {
-        fd_close(&control[WRITE_END]);
-        fd_close(&status[READ_END]);
-        be_worker(m, number, slot, control[READ_END], status[WRITE_END]);
-    }
+    if (pid == 0)
+        be_child(m, order, slot, p);
     sig_unblock_all();
     if (pid < 0)
         return false;
-    slot->number = number;
-    slot->generation = m->generation;
+    slot->role = order->role;
+    slot->number = order->number;
+    slot->generation = order->generation;
     slot->pid = pid;
-    slot->control = control[WRITE_END];
-    slot->status = status[READ_END];
-    slot->timeout = m->setup.config->timeout;
-    slot->graceful_timeout = m->setup.config->graceful_timeout;
-    slot->was_ready = false;
+    slot->control = p->control[WRITE_END];
+    slot->status = p->status[READ_END];
+    p->control[WRITE_END] = p->status[READ_END] = -1;
+    slot->timeout = config->timeout;
+    slot->graceful_timeout = config->graceful_timeout;
+    slot->boot_timeout = config->boot_timeout;
     slot_set(slot, SLOT_STARTING);
-    slot->kill_at = slot->since + m->setup.config->boot_timeout;
+    slot->kill_at = slot->since + slot->boot_timeout;
     return true;
+}
+
+static size_t count_states(const struct setup *s)
+{
+    return s->model->states ? s->model->states(s->config) : 1;
+}
+
+static bool spawn(struct master *m, const struct order *order)
+{
+    struct slot *slot = slot_free(&m->slots);
+    struct pipes p = {{-1, -1}, {-1, -1}};
+    struct err err;
+    if (!slot)
+        return false; /* the ones that leave will make room */
+    if (order->role != ROLE_CHECK)
+        run_hook(order);
+    bool ok = false;
+    if (heartbeat_open(&slot->heartbeat, count_states(order->setup), &err) <
+            0 ||
+        fd_pipe(p.control, &err) < 0 || fd_pipe(p.status, &err) < 0)
+        log_error("worker=%d not started: %s", order->number, err.text);
+    else if (!(ok = fork_child(m, order, slot, &p)))
+        log_error("worker=%d not started: fork: %s", order->number,
+                  strerror(errno));
+    for (int end = READ_END; end <= WRITE_END; end++) {
+        fd_close(&p.control[end]);
+        fd_close(&p.status[end]);
+    }
+    if (!ok)
+        heartbeat_close(&slot->heartbeat);
+    return ok;
 }
 
 bool spawn_worker(struct master *m, int number)
 {
-    struct slot *slot = slot_free(&m->slots);
-    int control[2] = {-1, -1};
-    int status[2] = {-1, -1};
-    struct err err;
-    if (!slot)
-        return false; /* the ones that leave will make room */
-    run_hook(m, number);
-    bool ok = false;
-    const struct setup *s = &m->setup;
-    size_t states = s->model->states ? s->model->states(s->config) : 1;
-    if (heartbeat_open(&slot->heartbeat, states, &err) < 0 ||
-        fd_pipe(control, &err) < 0 || fd_pipe(status, &err) < 0)
-        log_error("worker=%d not started: %s", number, err.text);
-    else if (!(ok = fork_worker(m, number, slot, control, status)))
-        log_error("worker=%d not started: fork: %s", number, strerror(errno));
-    fd_close(&control[READ_END]);
-    fd_close(&status[WRITE_END]);
-    if (!ok) {
-        fd_close(&control[WRITE_END]);
-        fd_close(&status[READ_END]);
-        heartbeat_close(&slot->heartbeat);
-    }
-    return ok;
+    struct order order = {ROLE_WORKER, number, m->generation, &m->setup};
+    return spawn(m, &order);
+}
+
+bool spawn_canary(struct master *m)
+{
+    struct order order = {ROLE_CANARY, 0, m->generation + 1, &m->reload.next};
+    return spawn(m, &order);
+}
+
+bool spawn_check(struct master *m)
+{
+    struct order order = {ROLE_CHECK, -1, m->generation + 1, &m->setup};
+    return spawn(m, &order);
 }

@@ -17,18 +17,6 @@
 /* How long a quick stop waits before SIGKILL. */
 #define QUICK_TIME CLOCK_SECOND
 
-/* Nobody new: the socket files go, and the master's copies of the sockets.
- * The workers serve what their queues hold. */
-static void close_listeners(struct setup *setup)
-{
-    for (size_t i = 0; i < setup->listener_count; i++) {
-        if (setup->listeners[i])
-            listener_unlink(setup->listeners[i]);
-        listener_close(setup->listeners[i]);
-        setup->listeners[i] = NULL;
-    }
-}
-
 static void stop_slot(struct master *m, struct slot *slot)
 {
     if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
@@ -43,10 +31,27 @@ static void stop_slot(struct master *m, struct slot *slot)
         slot_set(slot, SLOT_LEAVING);
         slot->kill_at = slot->since + QUICK_TIME;
     } else {
-        slot_tell(slot, CONTROL_STOP);
+        slot_tell(slot,
+                  m->stop == STOP_HANDOVER ? CONTROL_DRAIN : CONTROL_STOP);
         slot_set(slot, SLOT_LEAVING);
         slot->kill_at = slot->since + slot->graceful_timeout;
     }
+}
+
+static const char *const hows[] = {
+    [STOP_HANDOVER] = "handover",
+    [STOP_GRACEFUL] = "graceful",
+    [STOP_QUICK] = "quick",
+};
+
+/* Nobody new: the socket files go, and the master's copies of the sockets. The
+ * workers serve what their queues hold. */
+static void close_listeners(struct master *m)
+{
+    for (size_t i = 0; i < m->setup.listener_count; i++)
+        if (m->stop == STOP_HANDOVER)
+            m->setup.listeners[i]->borrowed = true;
+    setup_close_listeners(&m->setup);
 }
 
 void stop_begin(struct master *m, enum stop how)
@@ -54,12 +59,13 @@ void stop_begin(struct master *m, enum stop how)
     if (how <= m->stop)
         return;
     m->stop = how;
-    m->workers = 0;
-    log_info("stopping how=%s", how == STOP_QUICK ? "quick" : "graceful");
+    log_info("stopping how=%s", hows[how]);
     title_set("rainbows master (stopping)");
+    reload_cancel(m);
+    upgrade_cancel(m);
     for (size_t i = 0; i < SLOT_COUNT; i++)
         stop_slot(m, &m->slots.slot[i]);
-    close_listeners(&m->setup);
+    close_listeners(m);
 }
 
 static void reopen(const char *path, int fd)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeping the workers that are wanted: reap the dead, kill what hangs, start
- * what is missing, and let a new generation take over, one worker at a time,
- * each ready before the one it replaces is told to leave.
- *
- * A worker that dies while starting is started again after a pause that
- * doubles; one that served is started again at once, but never twice within
- * RESPAWN_PAUSE. So a broken app cannot make the master spin.
+ * Keeping the workers that are wanted: reap the dead, start what is missing,
+ * and let a new generation take over, one worker at a time, each ready before
+ * the one it replaces is told to leave. A worker that asks to be replaced is
+ * replaced in the same way.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,12 +18,7 @@
 #include "master/master.h"
 #include "worker/worker.h"
 
-#define RESPAWN_PAUSE (CLOCK_SECOND / 10)
-#define BACKOFF_FIRST (CLOCK_SECOND / 2)
-#define BACKOFF_LAST  (30 * CLOCK_SECOND)
-#define STUCK_GRACE   CLOCK_SECOND
-#define TICK          CLOCK_SECOND
-#define WARNINGS      2
+#define TICK CLOCK_SECOND
 
 /* ---- the dead ---- */
 
@@ -41,35 +33,6 @@ static void describe(int status, char text[64])
     }
 }
 
-static int64_t backoff(int failures)
-{
-    int64_t pause = BACKOFF_FIRST;
-    for (int i = 1; i < failures && pause < BACKOFF_LAST; i++)
-        pause *= 2;
-    return pause < BACKOFF_LAST ? pause : BACKOFF_LAST;
-}
-
-static void plan_restart(struct master *m, const struct slot *slot)
-{
-    struct seat *seat = &m->slots.seat[slot->number];
-    int64_t now = clock_now();
-    if (slot->generation != m->generation)
-        return;
-    if (slot->was_ready) {
-        seat->failures = 0;
-        seat->next_start = now + RESPAWN_PAUSE;
-        return;
-    }
-    seat->failures++;
-    seat->next_start = now + backoff(seat->failures);
-    if (!m->started)
-        m->failed = true;
-    else if (!m->stop)
-        log_error("worker=%d could not start failures=%d next_try=%.1fs",
-                  slot->number, seat->failures,
-                  (double)backoff(seat->failures) / CLOCK_SECOND);
-}
-
 /* It was told to leave and did, or was not ready yet when the server ended. */
 static bool left_well(const struct master *m, const struct slot *slot,
                       int status)
@@ -79,13 +42,10 @@ static bool left_well(const struct master *m, const struct slot *slot,
     return slot->state == SLOT_LEAVING && WIFEXITED(status);
 }
 
-static void buried(struct master *m, struct slot *slot, int status)
+static void run_exit_hook(struct master *m, const struct slot *slot,
+                          const char *how)
 {
-    char how[64];
     struct err err;
-    describe(status, how);
-    log_msg(left_well(m, slot, status) ? LOG_INFO : LOG_ERROR,
-            "reaped worker=%d pid=%d %s", slot->number, (int)slot->pid, how);
     struct hook_worker who = {.number = slot->number,
                               .pid = (int)slot->pid,
                               .generation = slot->generation,
@@ -93,98 +53,124 @@ static void buried(struct master *m, struct slot *slot, int status)
     if (config_run_hook(m->setup.config, HOOK_AFTER_WORKER_EXIT, &who, &err) <
         0)
         log_error("%s", err.text);
-    if (slot->state != SLOT_LEAVING)
-        plan_restart(m, slot);
-    fd_close(&slot->control);
-    fd_close(&slot->status);
-    heartbeat_close(&slot->heartbeat);
-    slot_set(slot, SLOT_EMPTY);
+}
+
+/* A worker that had been ready, or one that was not to be. */
+static void worker_ended(struct master *m, struct slot *slot, int status)
+{
+    char how[64];
+    describe(status, how);
+    bool current = slot->generation == m->generation;
+    bool failed =
+        !slot->was_ready && slot->state != SLOT_LEAVING && current && !m->stop;
+    if (!failed)
+        log_msg(left_well(m, slot, status) ? LOG_INFO : LOG_ERROR,
+                "reaped worker=%d pid=%d %s", slot->number, (int)slot->pid,
+                how);
+    run_exit_hook(m, slot, how);
+    if (failed)
+        respawn_failed(m, slot, how);
+    else if (current && slot->state != SLOT_LEAVING)
+        respawn_died(m, slot, status);
+}
+
+/* A part of a reload ended. What it did not say is told by how it ended. */
+static void step_ended(struct master *m, struct slot *slot, int status)
+{
+    char how[64];
+    bool well = slot->role == ROLE_CHECK && status == 0;
+    describe(status, how);
+    log_debug("reload: pid=%d %s", (int)slot->pid, how);
+    if (!well && !slot->reason) {
+        static const char words[] = "the new code ended while loading ";
+        slot_reason(slot, words, sizeof words - 1);
+        slot_reason(slot, how, strlen(how));
+    }
+    reload_step_ended(m, slot, well);
+}
+
+static void buried(struct master *m, struct slot *slot, int status)
+{
+    if (slot->status >= 0)
+        read_status(m, slot); /* its last words */
+    if (slot->role == ROLE_WORKER)
+        worker_ended(m, slot, status);
+    else
+        step_ended(m, slot, status);
+    slot_clear(slot);
+}
+
+static void changed(struct master *m, pid_t pid, int status)
+{
+    char how[64];
+    struct slot *slot = slot_by_pid(&m->slots, pid);
+    if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+        if (slot)
+            watchdog_stopped(slot, status);
+        return;
+    }
+    describe(status, how);
+    if (slot)
+        buried(m, slot, status);
+    else if (!upgrade_ended(m, pid, how)) /* a stranger left to us as PID 1 */
+        log_debug("reaped pid=%d %s", (int)pid, how);
 }
 
 void reap(struct master *m)
 {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct slot *slot = slot_by_pid(&m->slots, pid);
-        if (slot) /* else a stranger that was left to us as PID 1 */
-            buried(m, slot, status);
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+        changed(m, pid, status);
+}
+
+/* ---- what they say ---- */
+
+static void is_ready(struct master *m, struct slot *slot)
+{
+    if (slot->state != SLOT_STARTING)
+        return;
+    slot_set(slot, SLOT_READY);
+    slot->was_ready = true;
+    slot->warnings = 0;
+    m->started = true;
+    if (slot->role == ROLE_CANARY)
+        reload_canary_ready(m, slot);
+    respawn_ready(m, slot);
+}
+
+/* Takes in what was said; behind STATUS_FAILED comes the reason. */
+static void hear(struct master *m, struct slot *slot, const char *said,
+                 size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (said[i] == STATUS_FAILED || slot->reason) {
+            size_t from = i + (slot->reason ? 0 : 1);
+            slot_reason(slot, said + from, len - from);
+            return;
+        }
+        if (said[i] == STATUS_READY)
+            is_ready(m, slot);
+        if (said[i] == STATUS_TIRED)
+            slot->tired = true;
     }
 }
 
-/* ---- the living ---- */
-
 void read_status(struct master *m, struct slot *slot)
 {
-    char byte;
+    char said[4096];
     ssize_t n;
-    while ((n = read(slot->status, &byte, 1)) == 1) {
-        if (byte != STATUS_READY || slot->state != SLOT_STARTING)
-            continue;
-        slot_set(slot, SLOT_READY);
-        slot->was_ready = true;
-        m->started = true;
-        m->slots.seat[slot->number].failures = 0;
-    }
+    while ((n = read(slot->status, said, sizeof said)) > 0)
+        hear(m, slot, said, (size_t)n);
     if (n == 0)
         fd_close(&slot->status);
 }
 
-static void kill_slot(struct master *m, struct slot *slot, const char *why)
-{
-    log_error("killing worker=%d pid=%d: %s", slot->number, (int)slot->pid,
-              why);
-    if (m->stop)
-        m->forced = true;
-    kill(slot->pid, SIGKILL);
-    slot_set(slot, SLOT_KILLED);
-}
+/* ---- the living ---- */
 
-/* A call is late after timeout, and told so; STUCK_GRACE later the worker
- * writes where it hangs, and after another it is killed. */
-static void check_call(struct master *m, struct slot *slot, int64_t now)
+int workers_wanted(const struct master *m)
 {
-    int64_t timeout = slot->timeout;
-    int64_t entered = heartbeat_oldest(&slot->heartbeat);
-    if (entered != slot->entered) {
-        slot->entered = entered;
-        slot->warnings = 0;
-    }
-    if (!entered || now - entered <= timeout + slot->warnings * STUCK_GRACE)
-        return;
-    if (slot->warnings == WARNINGS) {
-        char why[96];
-        snprintf(why, sizeof why,
-                 "stuck in the app for more than timeout=%.3gs",
-                 (double)timeout / CLOCK_SECOND);
-        kill_slot(m, slot, why);
-        return;
-    }
-    slot->warnings++;
-    log_warn("worker=%d pid=%d a call is late: %s", slot->number,
-             (int)slot->pid,
-             slot->warnings == 1 ? "interrupting it" : "asking where it is");
-    kill(slot->pid, SIGURG);
-}
-
-static void check_slot(struct master *m, struct slot *slot, int64_t now)
-{
-    if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
-        return;
-    if (now >= slot->kill_at)
-        kill_slot(m, slot,
-                  slot->state == SLOT_STARTING
-                      ? "not ready within boot_timeout"
-                      : "not gone within graceful_timeout");
-    else if (slot->state != SLOT_STARTING)
-        check_call(m, slot, now);
-}
-
-void kill_overdue(struct master *m)
-{
-    int64_t now = clock_now();
-    for (size_t i = 0; i < SLOT_COUNT; i++)
-        check_slot(m, &m->slots.slot[i], now);
+    return m->stop || m->emptied ? 0 : m->workers;
 }
 
 static void retire(struct master *m, struct slot *slot)
@@ -195,14 +181,17 @@ static void retire(struct master *m, struct slot *slot)
     slot->kill_at = slot->since + slot->graceful_timeout;
 }
 
-/* The worker of that number and, with current, of this generation (or an
- * older one), or NULL. */
-static struct slot *worker_of(struct master *m, int number, bool current)
+static bool is_current(const struct master *m, const struct slot *slot)
+{
+    return slot->generation == m->generation && !slot->tired;
+}
+
+static struct slot *find_worker(struct master *m, int number, bool current)
 {
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
         if (slot_works(slot) && slot->number == number &&
-            (slot->generation == m->generation) == current)
+            is_current(m, slot) == current)
             return slot;
     }
     return NULL;
@@ -213,12 +202,11 @@ static struct slot *worker_of(struct master *m, int number, bool current)
  * under way. */
 static bool keep_worker(struct master *m, int number, bool busy)
 {
-    struct slot *new = worker_of(m, number, true);
-    struct slot *old = worker_of(m, number, false);
-    struct seat *seat = &m->slots.seat[number];
-    if (!new && !(old && busy) && clock_now() >= seat->next_start) {
+    struct slot *new = find_worker(m, number, true);
+    struct slot *old = find_worker(m, number, false);
+    if (!new && !(old && busy) && respawn_due(m, number)) {
         if (!spawn_worker(m, number))
-            seat->next_start = clock_now() + CLOCK_SECOND;
+            respawn_later(m, number);
         return old != NULL;
     }
     if (old && new &&new->state == SLOT_READY)
@@ -229,31 +217,21 @@ static bool keep_worker(struct master *m, int number, bool busy)
 void keep_workers(struct master *m)
 {
     bool busy = false; /* one replacement at a time */
-    for (int n = 0; n < m->workers; n++)
+    int wanted = workers_wanted(m);
+    for (int n = 0; n < wanted; n++)
         busy = keep_worker(m, n, busy) || busy;
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &m->slots.slot[i];
-        if (slot_works(slot) && slot->number >= m->workers)
+        if (slot_works(slot) && slot->number >= wanted && !m->stop)
             retire(m, slot);
     }
 }
 
 int64_t next_due(const struct master *m)
 {
-    int64_t now = clock_now();
-    int64_t due = now + TICK;
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        const struct slot *slot = &m->slots.slot[i];
-        if (slot->state == SLOT_EMPTY)
-            continue;
-        if (slot->kill_at < due)
-            due = slot->kill_at;
-        if (now + slot->timeout / 4 < due)
-            due = now + slot->timeout / 4;
-    }
-    for (int n = 0; n < m->workers; n++)
-        if (m->slots.seat[n].next_start > now &&
-            m->slots.seat[n].next_start < due)
-            due = m->slots.seat[n].next_start;
-    return due;
+    int64_t due = clock_now() + TICK;
+    for (size_t i = 0; i < SLOT_COUNT; i++)
+        if (m->slots.slot[i].state != SLOT_EMPTY)
+            due = watchdog_next(&m->slots.slot[i], due);
+    return respawn_next(m, due);
 }

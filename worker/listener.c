@@ -42,6 +42,14 @@ static void set_option(int fd, int level, int option, int value)
     setsockopt(fd, level, option, &value, sizeof value);
 }
 
+static void set_buffers(int fd, const struct listen_spec *spec)
+{
+    if (spec->rcvbuf >= 0)
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, spec->rcvbuf);
+    if (spec->sndbuf >= 0)
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, spec->sndbuf);
+}
+
 /* Options that must be there before bind(). */
 static void set_early(int fd, const struct listen_spec *spec, int family)
 {
@@ -50,10 +58,7 @@ static void set_early(int fd, const struct listen_spec *spec, int family)
         set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (family == AF_INET6 && spec->ipv6only >= 0)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, spec->ipv6only);
-    if (spec->rcvbuf >= 0)
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, spec->rcvbuf);
-    if (spec->sndbuf >= 0)
-        set_option(fd, SOL_SOCKET, SO_SNDBUF, spec->sndbuf);
+    set_buffers(fd, spec);
 }
 
 /* Accepted sockets inherit these. */
@@ -61,8 +66,7 @@ static void set_tcp(int fd, const struct listen_spec *spec)
 {
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, spec->tcp_nodelay);
-    if (spec->tcp_defer_accept > 0)
-        set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, spec->tcp_defer_accept);
+    set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, spec->tcp_defer_accept);
 }
 
 /* ---- UNIX sockets ---- */
@@ -203,13 +207,28 @@ struct listener *listener_open(const struct listen_spec *spec, struct err *err)
     }
     struct listener *l = xcalloc(1, sizeof *l);
     l->fd = fd;
+    l->owners = 1;
     describe(l, &addr);
+    return l;
+}
+
+void listener_apply(const struct listener *l, const struct listen_spec *spec)
+{
+    if (!l->path)
+        set_tcp(l->fd, spec);
+    set_buffers(l->fd, spec);
+    listen(l->fd, spec->backlog);
+}
+
+struct listener *listener_share(struct listener *l)
+{
+    l->owners++;
     return l;
 }
 
 void listener_close(struct listener *l)
 {
-    if (!l)
+    if (!l || --l->owners > 0)
         return;
     fd_close(&l->fd);
     free(l->name);
@@ -220,8 +239,8 @@ void listener_close(struct listener *l)
 void listener_unlink(const struct listener *l)
 {
     struct stat st;
-    if (l->path && stat(l->path, &st) == 0 && st.st_dev == l->dev &&
-        st.st_ino == l->ino)
+    if (l->path && !l->borrowed && stat(l->path, &st) == 0 &&
+        st.st_dev == l->dev && st.st_ino == l->ino)
         unlink(l->path);
 }
 

@@ -11,8 +11,10 @@ struct cidrs;
 struct err;
 struct listen_spec;
 
-/* A listening socket, bound by the master and shared by all workers. */
+/* A listening socket, bound by the master and shared by all workers. During a
+ * reload two setups have it. */
 struct listener {
+    int owners;          /* how many have it; listener_close() counts down */
     int fd;              /* owned */
     char *name;          /* owned; as people write it: "0.0.0.0:8080" */
     struct peer asked;   /* the address that was asked for, port 0 included, */
@@ -20,6 +22,7 @@ struct listener {
     char *path;          /* owned; of a UNIX socket, else NULL */
     dev_t dev;           /* of the socket file, to know it again */
     ino_t ino;
+    bool borrowed; /* somebody else has it too, who looks after the file */
     const struct cidrs *proxies; /* borrowed from the config: who may connect,
                                     with a PROXY header; NULL: everybody,
                                     without */
@@ -29,10 +32,19 @@ struct listener {
  * address in use is tried again as the spec says. NULL with err set. */
 struct listener *listener_open(const struct listen_spec *spec, struct err *err);
 
-/* Closes this process's copy. The socket itself lives as long as any. */
+/* One owner more. */
+struct listener *listener_share(struct listener *listener);
+
+/* One owner less; the last one closes this process's copy. The socket itself
+ * lives as long as any. NULL is fine. */
 void listener_close(struct listener *listener);
 
-/* Removes the socket file if it is still the one that was bound. */
+/* Sets the options of the spec that may change while the socket listens. */
+void listener_apply(const struct listener *listener,
+                    const struct listen_spec *spec);
+
+/* Removes the socket file if it is still the one that was bound, and ours to
+ * remove. */
 void listener_unlink(const struct listener *listener);
 
 /* Does the spec name the address this one was opened for? */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,6 +121,15 @@ static void run_hook(const struct worker *w, enum config_hook hook)
         log_error("%s", err.text);
 }
 
+void worker_tell_failure(int status, const char *why)
+{
+    char text[4001];
+    int n = snprintf(text, sizeof text, "%c%s", STATUS_FAILED, why);
+    size_t len = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
+    if (write(status, text, len) < 0)
+        log_error("cannot start: %s", why);
+}
+
 static int boot(struct worker *w)
 {
     struct err err;
@@ -134,7 +144,9 @@ static int boot(struct worker *w)
     run_hook(w, HOOK_AFTER_FORK);
     urgent_open(w);
     if (load_apps(w, &err) < 0) {
-        log_error("cannot load the app: %s", err.text);
+        struct err why;
+        err_set(&why, "cannot load the app: %.4000s", err.text);
+        worker_tell_failure(w->status, why.text);
         return -1;
     }
     return 0;

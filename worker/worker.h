@@ -34,9 +34,12 @@ enum {
     CONTROL_REOPEN = 'L'
 };
 
-/* The byte on the pipe to the master: the app is loaded, clients are served. */
+/* Bytes on the pipe to the master. */
 enum {
-    STATUS_READY = 'R'
+    STATUS_READY = 'R', /* the app is loaded, clients are served */
+    STATUS_TIRED = 'T', /* another one should take its place */
+    STATUS_FAILED = 'F' /* it cannot start: the rest, to the end of file, is the
+                           reason */
 };
 
 /* A worker's exit statuses. */
@@ -75,6 +78,9 @@ struct worker {
 /* The whole life of a worker process: signals, app, ready, model, at_quit.
  * Returns the process's exit status. */
 int worker_main(struct worker *worker);
+
+/* Says on the status pipe why it could not start. */
+void worker_tell_failure(int status, const char *why);
 
 /* Where an app of this worker comes from. */
 struct app_source worker_app_source(const struct worker *worker);

@@ -238,12 +238,13 @@ Test(life, a_taken_port_ends_the_start_with_its_address)
 
 Test(life, a_live_pid_file_ends_the_start)
 {
-    char pid[32], name[64];
+    char pid[32], why[160];
     snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     server_prepare(&server);
     server_write(&server, "pid", pid);
-    snprintf(name, sizeof name, "already running: pid file pid names");
-    assert_refuses(with("pid(\"pid\")"), name);
+    snprintf(why, sizeof why, "already running: pid file %s/pid names",
+             server.dir);
+    assert_refuses(with("pid(\"pid\")"), why);
 }
 
 /* ---- reload ---- */
@@ -311,16 +312,17 @@ Test(life, hup_with_a_broken_config_changes_nothing)
     cr_assert_eq(server_worker(&server, 0), worker);
 }
 
-Test(life, hup_with_a_broken_app_leaves_the_old_workers_serving)
+Test(life, hup_with_a_broken_app_changes_nothing)
 {
     server.errors_expected = true;
     start_now("worker_processes(2)");
-    server_await_times(&server, "ready model=", 2);
+    pid_t worker = server_worker(&server, 1);
     server_write(&server, "now.lua", "error('half written')");
     server_signal(&server, SIGHUP);
-    server_await(&server, "half written");
-    server_await(&server, "failures=2");
+    const char *line = server_await(&server, "reload failed");
+    cr_assert_not_null(strstr(line, "now.lua:1: half written"), "%s", line);
     assert_serves("one");
+    cr_assert_eq(server_worker(&server, 1), worker);
     server_write(&server, "now.lua", ANSWERS("two"));
     server_signal(&server, SIGHUP);
     server_await_times(&server, "exit=0", 2);
@@ -329,18 +331,28 @@ Test(life, hup_with_a_broken_app_leaves_the_old_workers_serving)
 
 /* ---- patience ---- */
 
-Test(life, workers_that_die_while_starting_are_not_started_in_a_loop)
+static void start_and_break(const char *more)
 {
     server.errors_expected = true;
-    start_now("");
+    start_now(more);
+    pid_t worker = server_worker(&server, 0);
     server_write(&server, "now.lua", "error('broken')");
-    server_signal(&server, SIGHUP);
-    server_await(&server, "failures=1 next_try=0.5s");
-    server_await(&server, "failures=2 next_try=1.0s");
+    kill(worker, SIGKILL);
+}
+
+Test(life, workers_that_die_while_starting_are_not_started_in_a_loop)
+{
+    start_and_break("");
+    const char *line = server_await(&server, "failures=1 next_try=0.");
+    cr_assert_not_null(strstr(line, "now.lua:1: broken"), "%s", line);
+    server_await(&server, "failures=2 next_try=");
     int lines = 0;
     for (char *at = server.log; (at = strstr(at, "cannot load")); at++)
         lines++;
     cr_assert_leq(lines, 3);
+    server_write(&server, "now.lua", ANSWERS("two"));
+    server_await(&server, "ready model=");
+    assert_serves("two");
 }
 
 static void assert_interrupted(const char *path)

@@ -102,49 +102,58 @@ Test(setup, has_all_that_the_config_asks_for)
     cr_expect_not(exists("a"));
 }
 
-Test(setup, takes_the_listeners_over_that_are_still_wanted)
+Test(setup, shares_the_listeners_that_are_still_wanted)
 {
     struct setup old, new;
     loads(&old, APP A B, &none);
     struct listener *b = old.listeners[1];
     loads(&new, APP B C, &old);
     cr_expect_eq(new.listeners[0], b);
-    cr_expect_null(old.listeners[1]);
+    cr_expect_eq(old.listeners[1], b);
+    cr_expect_not(setup_sockets_live_on(&old), "a is nobody else's");
     setup_free(&old);
     cr_expect(!exists("a") && exists("b") && exists("c"));
     setup_free(&new);
     cr_expect(!exists("b") && !exists("c"));
 }
 
+Test(setup, that_is_not_taken_leaves_the_old_one_all_it_had)
+{
+    struct setup old, new;
+    loads(&old, APP A B, &none);
+    loads(&new, APP B A, &old);
+    cr_expect(setup_sockets_live_on(&old));
+    setup_free(&new);
+    cr_expect(exists("a") && exists("b"));
+    cr_expect_eq(old.listeners[0]->owners, 1);
+    setup_free(&old);
+    cr_expect(!exists("a") && !exists("b"));
+}
+
 /* Of the listener that both share, too. */
 Test(setup, tells_listeners_whose_proxies_may_connect)
 {
 #define D "listen('unix:$/a', { proxy_protocol = 'unix' })\n"
-    struct setup old, new, last;
+    struct setup old, new;
     loads(&old, APP A, &none);
-    cr_expect_null(old.listeners[0]->proxies);
     loads(&new, APP D, &old);
+    setup_tell_proxies(&old);
+    cr_expect_null(old.listeners[0]->proxies);
+    setup_tell_proxies(&new);
+    cr_expect_eq(new.listeners[0]->proxies,
+                 &new.config->listens[0].proxy_protocol);
     setup_free(&old);
-    cr_expect_eq(new.listeners[0]->proxies,
-                 &new.config->listens[0].proxy_protocol);
-    refuses(APP A "listen('/nonexistent/sock', {tries = 0})", &new,
-            "cannot listen");
-    cr_expect_eq(new.listeners[0]->proxies,
-                 &new.config->listens[0].proxy_protocol);
-    loads(&last, APP A, &new);
     setup_free(&new);
-    cr_expect_null(last.listeners[0]->proxies);
-    setup_free(&last);
 }
 
-Test(setup, that_fails_gives_back_what_it_took)
+Test(setup, that_fails_leaves_the_old_one_all_it_had)
 {
     struct setup old;
     loads(&old, APP A B, &none);
     refuses(APP B C "listen('/nonexistent/sock', {tries = 0})", &old,
             "cannot listen on /nonexistent/sock");
-    cr_assert(old.listeners[0] && old.listeners[1]);
-    cr_expect_neq(old.listeners[0], old.listeners[1]);
+    cr_expect_eq(old.listeners[0]->owners, 1);
+    cr_expect_eq(old.listeners[1]->owners, 1);
     cr_expect(exists("a") && exists("b") && !exists("c"));
     setup_free(&old);
     cr_expect(!exists("a") && !exists("b"));
@@ -158,12 +167,13 @@ Test(setup, that_fails_early_touches_nothing)
         {APP A "working_directory('$/x')", "working_directory: cannot enter "},
         {"app('$/x.lua')" A "preload_app(true)", "x.lua"},
         {APP A "preload_app(true) error('x')", "config.lua:3: x"},
+        {APP A "stderr_path('/nonexistent/log')", "stderr_path: cannot open "},
     };
     struct setup old;
     loads(&old, APP A, &none);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         refuses(cases[i][0], &old, cases[i][1]);
-        cr_expect_not_null(old.listeners[0]);
+        cr_expect_eq(old.listeners[0]->owners, 1);
         cr_expect(exists("a"));
     }
     setup_free(&old);
@@ -181,11 +191,14 @@ Test(setup, that_fails_stays_in_the_directory_it_was_in)
     cr_expect_str_eq(getcwd(now, sizeof now), start);
 }
 
-Test(setup, enters_the_working_directory)
+Test(setup, loads_in_the_working_directory_and_enters_it_when_told)
 {
     char now[4096];
     struct setup setup;
-    loads(&setup, APP A "working_directory('$')", &none);
+    loads(&setup, APP A "working_directory('$') pid('x')", &none);
+    cr_expect_str_eq(getcwd(now, sizeof now), start);
+    cr_expect_str_eq(setup.pid, below("x"));
+    cr_expect_eq(setup_enter(&setup), 0);
     cr_expect_str_eq(getcwd(now, sizeof now), dir);
     setup_free(&setup);
 }
@@ -212,8 +225,8 @@ Test(setup, check_loads_the_app_and_binds_nothing)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
         config_is(cases[i].config);
-        cr_expect_eq(setup_check(&master, &err), cases[i].want, "%zu: %s", i,
-                     err.text);
+        cr_expect_eq(setup_check(&master, CHECK_APP, &err), cases[i].want,
+                     "%zu: %s", i, err.text);
         cr_expect_not(exists("a"));
     }
 }
