@@ -40,6 +40,22 @@ static int parse_path(const char *text, const char *path, struct address *out,
     return 0;
 }
 
+/* FileDescriptorName= of systemd.socket(5): ASCII, no control bytes, no ":". */
+static int parse_given(const char *text, const char *name, struct address *out,
+                       struct err *err)
+{
+    size_t len = 0;
+    while (name[len] >= ' ' && name[len] <= '~' && name[len] != ':')
+        len++;
+    if (!len || name[len])
+        return err_set(err,
+                       "\"%s\": after systemd: comes the FileDescriptorName "
+                       "of a .socket unit, as in \"systemd:web\"",
+                       text);
+    out->given = name;
+    return 0;
+}
+
 static int parse_port(const char *text, const char *port, struct address *out,
                       struct err *err)
 {
@@ -102,15 +118,8 @@ static int parse_host(const char *text, struct span host, struct address *out,
     return 0;
 }
 
-int address_parse(const char *text, struct address *out, struct err *err)
+static int parse_tcp(const char *text, struct address *out, struct err *err)
 {
-    struct address a = {0};
-    if (text[0] == '/' || strncmp(text, "unix:", 5) == 0) {
-        if (parse_path(text, text[0] == '/' ? text : text + 5, &a, err) < 0)
-            return -1;
-        *out = a;
-        return 0;
-    }
     const char *colon = strrchr(text, ':');
     bool bare = *text && strspn(text, DIGITS) == strlen(text);
     if (!bare && (!colon || text[strlen(text) - 1] == ']'))
@@ -120,9 +129,24 @@ int address_parse(const char *text, struct address *out, struct err *err)
                        "\"unix:/run/rainbows.sock\"",
                        text);
     struct span host = {text, bare ? 0 : (size_t)(colon - text)};
-    if (parse_port(text, bare ? text : colon + 1, &a, err) < 0 ||
-        parse_host(text, host, &a, err) < 0)
+    if (parse_port(text, bare ? text : colon + 1, out, err) < 0)
         return -1;
-    *out = a;
-    return 0;
+    return parse_host(text, host, out, err);
+}
+
+int address_parse(const char *text, struct address *out, struct err *err)
+{
+    struct address a = {0};
+    int rc;
+    if (text[0] == '/')
+        rc = parse_path(text, text, &a, err);
+    else if (strncmp(text, "unix:", 5) == 0)
+        rc = parse_path(text, text + 5, &a, err);
+    else if (strncmp(text, "systemd:", 8) == 0)
+        rc = parse_given(text, text + 8, &a, err);
+    else
+        rc = parse_tcp(text, &a, err);
+    if (rc == 0)
+        *out = a;
+    return rc;
 }

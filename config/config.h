@@ -14,7 +14,7 @@ struct err;
 /* One listen() of the config. Fields with -1 leave the system's default. */
 struct listen_spec {
     char *address; /* owned; as written: "0.0.0.0:8080", "[::1]:80", "8080",
-                      "unix:/run/x.sock", "/run/x.sock" */
+                      "unix:/run/x.sock", "/run/x.sock", "systemd:web" */
     int line;      /* of the config file; 0: command line or default */
     int backlog;   /* 1024 */
     int rcvbuf, sndbuf;   /* bytes; -1 */

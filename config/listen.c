@@ -111,6 +111,8 @@ static const struct kind kind_mode = {
 
 static bool same_address(const struct address *a, const struct address *b)
 {
+    if (a->given || b->given)
+        return a->given && b->given && strcmp(a->given, b->given) == 0;
     if (a->path || b->path)
         return a->path && b->path && strcmp(a->path, b->path) == 0;
     return a->port && a->port == b->port && strcmp(a->host, b->host) == 0;

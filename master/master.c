@@ -84,10 +84,10 @@ static void keep_config_path(struct master *m)
 
 static int start(struct master *m, struct err *err)
 {
-    struct setup nothing = {0};
     upgrade_open(m);
-    if (setup_load(&m->setup, m, &nothing, err) < 0)
+    if (setup_load(&m->setup, m, &m->given, err) < 0)
         return -1;
+    inherit_leave_rest(&m->given);
     if (setup_enter(&m->setup) < 0)
         return err_sys(err, "cannot enter %s", m->setup.directory);
     keep_config_path(m);
@@ -166,8 +166,10 @@ static void loop(struct master *m)
         keep_workers(m);
         if (m->stop && !anyone_left(m))
             return;
-        if (m->started && !told)
+        if (m->started && !told) {
             log_info("serving");
+            inherit_settle(m);
+        }
         told = m->started;
         wait_for_news(m);
     }
@@ -176,6 +178,7 @@ static void loop(struct master *m)
 static void let_go(struct master *m)
 {
     setup_free(&m->setup);
+    setup_free(&m->given);
     free(m->start_directory);
     free(m->config_path);
 }

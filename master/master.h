@@ -11,6 +11,7 @@
 
 struct app;
 struct err;
+struct listen_spec;
 struct listener;
 struct model;
 
@@ -34,7 +35,10 @@ struct setup {
     struct config *config;       /* owned */
     const struct model *model;   /* static */
     struct listener **listeners; /* owned, and shared with other setups; in the
-                                    order of the config */
+                                    order of the config, then those that systemd
+                                    gave besides */
+    const struct listen_spec **specs; /* owned; of each of them, in the config;
+                                         NULL: it names it not */
     size_t listener_count;
     char *directory;       /* owned; the working directory, absolute */
     char *pid;             /* owned; the pid file, absolute, or NULL */
@@ -94,6 +98,8 @@ struct master {
                               itself is read */
     size_t config_size;
     struct setup setup;
+    struct setup given; /* sockets of before the start, and what is left of
+                            them until we serve; no config */
     struct reload reload;
     struct upgrade upgrade;
     struct breaker breaker;
@@ -125,17 +131,8 @@ int setup_load(struct setup *setup, const struct master *m,
                const struct setup *old, struct err *err);
 /* Makes its working directory the process's. -1 with errno. */
 int setup_enter(const struct setup *setup);
-/* Tells its listeners whose proxies may connect: in a worker, as two setups can
- * have a listener. */
-void setup_tell_proxies(const struct setup *setup);
-/* Gives its listeners the socket options of its config. */
-void setup_apply(const struct setup *setup);
 /* Logs where it listens, and what of the config the model does not use. */
 void setup_announce(const struct setup *setup);
-/* Do others have all of its sockets? */
-bool setup_sockets_live_on(const struct setup *setup);
-/* The socket files of those that nobody else has go, too. */
-void setup_close_listeners(struct setup *setup);
 void setup_free(struct setup *setup);
 
 /* Loads config and model, and the app if asked for or to be preloaded, without
@@ -145,6 +142,31 @@ enum check {
     CHECK_APP,
 };
 int setup_check(const struct master *m, enum check what, struct err *err);
+
+/* sockets.c: fills the listeners of a setup whose config is loaded: shares with
+ * old what both want, and binds the rest. */
+int sockets_open(struct setup *setup, const struct setup *old, struct err *err);
+/* Tells its listeners whose proxies may connect: in a worker, as two setups can
+ * have a listener. */
+void sockets_tell_proxies(const struct setup *setup);
+/* Gives its listeners the options of its config. */
+void sockets_apply(const struct setup *setup);
+void sockets_announce(const struct setup *setup);
+/* Do others have all of its sockets? */
+bool sockets_live_on(const struct setup *setup);
+/* The socket files of those that nobody else has go, too. */
+void sockets_close(struct setup *setup);
+
+/* inherit.c: takes the sockets that systemd or an upgrade passes, and clears
+ * the variables that say so. */
+void inherit_sockets(struct setup *given);
+/* Closes what the config did not want; its files are left alone. */
+void inherit_leave_rest(struct setup *given);
+/* We serve: the old master's sockets are ours now, with their files. */
+void inherit_settle(struct master *m);
+/* LISTEN_FDNAMES for passing the setup's sockets, in their order, to a new
+ * master; free(3) it. */
+char *inherit_names(const struct setup *setup);
 
 /* check.c: the process that a reload throws away: loads the config, and says
  * what is wrong on the status pipe. Returns its exit status. */

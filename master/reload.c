@@ -124,7 +124,7 @@ static void take_place(struct master *m, struct setup *old)
     *now = m->reload.next;
     m->reload.next = (struct setup){0};
     m->generation++;
-    if (!setup_sockets_live_on(old))
+    if (!sockets_live_on(old))
         m->sockets_since = m->generation;
     if (now->config->worker_processes != old->config->worker_processes)
         m->workers = now->config->worker_processes;
@@ -141,7 +141,7 @@ void reload_canary_ready(struct master *m, struct slot *canary)
     log_set_level((enum log_level)m->setup.config->log_level);
     if (setup_enter(&m->setup) < 0)
         log_error("cannot enter %s", m->setup.directory);
-    setup_apply(&m->setup);
+    sockets_apply(&m->setup);
     if (!same(m->setup.pid, old.pid))
         pidfile_remove(old.pid);
     setup_free(&old);

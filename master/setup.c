@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "lua/app.h"
 #include "master/master.h"
-#include "worker/listener.h"
 #include "worker/model.h"
 #include "worker/worker.h"
 
@@ -60,40 +59,6 @@ static int preload(struct setup *s, struct err *err)
     return s->preloaded ? 0 : -1;
 }
 
-/* The listener of old for the spec, if it has one and we have it not yet. */
-static struct listener *inherit(const struct setup *s, const struct setup *old,
-                                const struct listen_spec *spec)
-{
-    for (size_t i = 0; i < old->listener_count; i++) {
-        struct listener *l = old->listeners[i];
-        bool taken = false;
-        for (size_t k = 0; k < s->listener_count; k++)
-            taken = taken || s->listeners[k] == l;
-        if (!taken && listener_is(l, spec))
-            return listener_share(l);
-    }
-    return NULL;
-}
-
-static int open_listeners(struct setup *s, const struct setup *old,
-                          struct err *err)
-{
-    size_t n = s->config->listen_count;
-    s->listeners = xcalloc(n, sizeof(struct listener *));
-    for (size_t i = 0; i < n; i++) {
-        struct listen_spec spec = s->config->listens[i];
-        if (old->config) /* a master that waits here hears nobody */
-            spec.tries = 0;
-        struct listener *l = inherit(s, old, &spec);
-        if (!l)
-            l = listener_open(&spec, err);
-        if (!l)
-            return -1;
-        s->listeners[s->listener_count++] = l;
-    }
-    return 0;
-}
-
 /* A path of the config from the directory that we are in. */
 static char *absolute(const char *path)
 {
@@ -127,7 +92,7 @@ static int load_inside(struct setup *s, const struct setup *old,
         check_log(config->stdout_path, "stdout_path", err) < 0 ||
         preload(s, err) < 0)
         return -1;
-    return open_listeners(s, old, err);
+    return sockets_open(s, old, err);
 }
 
 int setup_load(struct setup *setup, const struct master *m,
@@ -155,52 +120,19 @@ int setup_enter(const struct setup *s)
     return chdir(s->directory);
 }
 
-void setup_tell_proxies(const struct setup *s)
-{
-    for (size_t i = 0; i < s->config->listen_count; i++) {
-        const struct cidrs *proxies = &s->config->listens[i].proxy_protocol;
-        s->listeners[i]->proxies = proxies->count ? proxies : NULL;
-    }
-}
-
-void setup_apply(const struct setup *s)
-{
-    for (size_t i = 0; i < s->config->listen_count; i++)
-        listener_apply(s->listeners[i], &s->config->listens[i]);
-}
-
 void setup_announce(const struct setup *s)
 {
-    for (size_t i = 0; i < s->listener_count; i++)
-        log_info("listening on=%s%s", s->listeners[i]->path ? "" : "http://",
-                 s->listeners[i]->name);
+    sockets_announce(s);
     for (const char *const *name = s->model->unused; *name; name++)
         if (config_sets(s->config, *name))
             log_info("%s is not used by model=%s", *name, s->model->name);
 }
 
-bool setup_sockets_live_on(const struct setup *s)
-{
-    for (size_t i = 0; i < s->listener_count; i++)
-        if (s->listeners[i]->owners == 1)
-            return false;
-    return true;
-}
-
-void setup_close_listeners(struct setup *s)
-{
-    for (size_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i]->owners == 1)
-            listener_unlink(s->listeners[i]);
-        listener_close(s->listeners[i]);
-    }
-    s->listener_count = 0;
-}
-
 void setup_free(struct setup *s)
 {
-    setup_close_listeners(s);
+    sockets_close(s);
     free(s->listeners);
+    free(s->specs);
     free(s->directory);
     free(s->pid);
     app_free(s->preloaded);

@@ -63,7 +63,7 @@ static int be_worker(const struct order *order, const struct slot *slot,
     struct setup *setup = order->setup;
     if (setup_enter(setup) < 0)
         log_warn("cannot enter %s: %s", setup->directory, strerror(errno));
-    setup_tell_proxies(setup);
+    sockets_tell_proxies(setup);
     struct worker w = {
         .number = order->number,
         .generation = order->generation,

@@ -49,9 +49,10 @@ static const char *const hows[] = {
 static void close_listeners(struct master *m)
 {
     for (size_t i = 0; i < m->setup.listener_count; i++)
-        if (m->stop == STOP_HANDOVER)
-            m->setup.listeners[i]->borrowed = true;
-    setup_close_listeners(&m->setup);
+        if (m->stop == STOP_HANDOVER &&
+            m->setup.listeners[i]->owner == LISTENER_OURS)
+            m->setup.listeners[i]->owner = LISTENER_LENT;
+    sockets_close(&m->setup);
 }
 
 void stop_begin(struct master *m, enum stop how)

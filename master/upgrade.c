@@ -92,6 +92,8 @@ _Noreturn static void become_new_master(const struct master *m, int ready)
         log_error("cannot enter %s: %s", m->start_directory, strerror(errno));
     run_hook(m);
     if (place_descriptors(s, ready) == 0) {
+        char *names = inherit_names(s);
+        setenv("LISTEN_FDNAMES", names, 1);
         set_number("LISTEN_FDS", (long)s->listener_count);
         set_number("LISTEN_PID", (long)getpid());
         set_number(VARIABLE, FIRST_FD + (long)s->listener_count);
@@ -236,6 +238,7 @@ void upgrade_open(struct master *m)
 {
     const char *text = getenv(VARIABLE);
     m->upgrade.ready = m->upgrade.predecessor = -1;
+    inherit_sockets(&m->given);
     if (!text)
         return;
     int fd = atoi(text);
@@ -261,8 +264,7 @@ static void take_over(struct master *m)
     else
         log_info("upgrade: ready, taking over");
     fd_close(&m->upgrade.predecessor);
-    for (size_t i = 0; i < m->setup.listener_count; i++)
-        m->setup.listeners[i]->borrowed = false;
+    inherit_settle(m);
 }
 
 void upgrade_turn(struct master *m)

@@ -54,6 +54,15 @@ Test(config_listen, reads_both_forms_of_a_unix_address)
     cr_expect_str_eq(got.path, "/run/y:1.sock");
 }
 
+Test(config_listen, reads_the_name_of_sockets_that_systemd_gives)
+{
+    struct err err = {0};
+    struct address got;
+    cr_expect_eq(address_parse("systemd:web 8080", &got, &err), 0);
+    cr_expect_str_eq(got.given, "web 8080");
+    cr_expect_null(got.path);
+}
+
 Test(config_listen, refuses_what_is_no_address)
 {
     static const char *const cases[][2] = {
@@ -80,6 +89,9 @@ Test(config_listen, refuses_what_is_no_address)
         {"-a:80", "is no host"},
         {"unix:run/x.sock", "must begin with /"},
         {"unix:", "must begin with /"},
+        {"systemd:", "comes the FileDescriptorName"},
+        {"systemd:a:80", "comes the FileDescriptorName"},
+        {"systemd:a\tb", "comes the FileDescriptorName"},
         {"~/x.sock", "no port"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -178,6 +190,8 @@ Test(config_listen, refuses_the_same_address_twice)
     refuse_text("listen('8080')\nlisten('*:8080')",
                 ":2: listen: \"*:8080\" is listened on already, as \"8080\" in "
                 "line 1");
+    refuse_text("listen('systemd:a')\nlisten('systemd:a')",
+                ":2: listen: \"systemd:a\" is");
     refuse_text("listen('/a')\nlisten('unix:/a')",
                 ":2: listen: \"unix:/a\" is");
     struct config *config = load_text(APP "listen(0) listen(0)");

@@ -110,7 +110,7 @@ Test(setup, shares_the_listeners_that_are_still_wanted)
     loads(&new, APP B C, &old);
     cr_expect_eq(new.listeners[0], b);
     cr_expect_eq(old.listeners[1], b);
-    cr_expect_not(setup_sockets_live_on(&old), "a is nobody else's");
+    cr_expect_not(sockets_live_on(&old), "a is nobody else's");
     setup_free(&old);
     cr_expect(!exists("a") && exists("b") && exists("c"));
     setup_free(&new);
@@ -122,10 +122,10 @@ Test(setup, that_is_not_taken_leaves_the_old_one_all_it_had)
     struct setup old, new;
     loads(&old, APP A B, &none);
     loads(&new, APP B A, &old);
-    cr_expect(setup_sockets_live_on(&old));
+    cr_expect(sockets_live_on(&old));
     setup_free(&new);
     cr_expect(exists("a") && exists("b"));
-    cr_expect_eq(old.listeners[0]->owners, 1);
+    cr_expect_eq(old.listeners[0]->shares, 1);
     setup_free(&old);
     cr_expect(!exists("a") && !exists("b"));
 }
@@ -137,9 +137,9 @@ Test(setup, tells_listeners_whose_proxies_may_connect)
     struct setup old, new;
     loads(&old, APP A, &none);
     loads(&new, APP D, &old);
-    setup_tell_proxies(&old);
+    sockets_tell_proxies(&old);
     cr_expect_null(old.listeners[0]->proxies);
-    setup_tell_proxies(&new);
+    sockets_tell_proxies(&new);
     cr_expect_eq(new.listeners[0]->proxies,
                  &new.config->listens[0].proxy_protocol);
     setup_free(&old);
@@ -152,8 +152,8 @@ Test(setup, that_fails_leaves_the_old_one_all_it_had)
     loads(&old, APP A B, &none);
     refuses(APP B C "listen('/nonexistent/sock', {tries = 0})", &old,
             "cannot listen on /nonexistent/sock");
-    cr_expect_eq(old.listeners[0]->owners, 1);
-    cr_expect_eq(old.listeners[1]->owners, 1);
+    cr_expect_eq(old.listeners[0]->shares, 1);
+    cr_expect_eq(old.listeners[1]->shares, 1);
     cr_expect(exists("a") && exists("b") && !exists("c"));
     setup_free(&old);
     cr_expect(!exists("a") && !exists("b"));
@@ -173,7 +173,7 @@ Test(setup, that_fails_early_touches_nothing)
     loads(&old, APP A, &none);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         refuses(cases[i][0], &old, cases[i][1]);
-        cr_expect_eq(old.listeners[0]->owners, 1);
+        cr_expect_eq(old.listeners[0]->shares, 1);
         cr_expect(exists("a"));
     }
     setup_free(&old);
