@@ -83,6 +83,15 @@ void sig_default(const int *signals, size_t n)
         signal(signals[i], SIG_DFL);
 }
 
+void sig_hold(const int *signals, size_t n)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < n; i++)
+        sigaddset(&set, signals[i]);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
 void sig_block_all(void)
 {
     sigset_t all;

@@ -28,6 +28,9 @@ void sig_on_urgent(void (*fn)(bool told));
 /* Every signal of the list goes back to its default. */
 void sig_default(const int *signals, size_t n);
 
+/* Only those of the list are blocked from now on, until sig_open(). */
+void sig_hold(const int *signals, size_t n);
+
 /* Blocks all signals, around fork; sig_open() or sig_unblock_all() in the
  * child, sig_unblock_all() in the parent. */
 void sig_block_all(void);

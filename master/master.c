@@ -187,6 +187,7 @@ int master_run(const struct invocation *invocation)
 {
     static struct master m; /* zeroed, and too large for a stack */
     struct err err;
+    signals_hold();
     keep_invocation(&m, invocation);
     log_set_actor("master pid=%d", (int)getpid());
     if (start(&m, &err) < 0) {

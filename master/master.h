@@ -196,7 +196,9 @@ bool upgrade_ended(struct master *m, pid_t pid, const char *how);
 /* The server stops: the new master of an upgrade that has not ended, too. */
 void upgrade_cancel(struct master *m);
 
-/* signals.c */
+/* signals.c: until signals_open() those that ask for something wait; those that
+ * end the program end it. */
+void signals_hold(void);
 int signals_open(struct err *err);
 void signals_handle(struct master *m);
 

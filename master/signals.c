@@ -87,6 +87,14 @@ enum {
     COUNT = sizeof signals / sizeof *signals
 };
 
+/* What would end a program that does not handle it, and is no order to end. */
+static const int early[] = {SIGHUP, SIGUSR1, SIGUSR2};
+
+void signals_hold(void)
+{
+    sig_hold(early, sizeof early / sizeof *early);
+}
+
 int signals_open(struct err *err)
 {
     int numbers[COUNT];

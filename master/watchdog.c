@@ -77,8 +77,11 @@ static int64_t latest(int64_t a, int64_t b, int64_t c)
 static void kill_slot(struct master *m, struct slot *slot, const char *why)
 {
     bool starting = slot->state == SLOT_STARTING;
-    log_msg(starting ? LOG_WARN : LOG_ERROR, "killing worker=%d pid=%d: %s",
-            slot->number, (int)slot->pid, why);
+    if (slot->role == ROLE_CHECK)
+        log_warn("killing the check pid=%d: %s", (int)slot->pid, why);
+    else
+        log_msg(starting ? LOG_WARN : LOG_ERROR, "killing worker=%d pid=%d: %s",
+                slot->number, (int)slot->pid, why);
     if (starting && !slot->reason)
         slot_reason(slot, why, strlen(why));
     if (m->stop)

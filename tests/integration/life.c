@@ -247,7 +247,7 @@ Test(life, a_live_pid_file_ends_the_start)
     assert_refuses(with("pid(\"pid\")"), why);
 }
 
-/* ---- reload ---- */
+/* ---- patience ---- */
 
 #define ANSWERS(text) "return function() return 200, {}, '" text "' end"
 
@@ -259,77 +259,6 @@ static void start_now(const char *more)
     server_write(&server, "now.lua", ANSWERS("one"));
     server_start(&server, config);
 }
-
-Test(life, hup_brings_new_code)
-{
-    start_now("worker_processes(2)");
-    server_write(&server, "now.lua", ANSWERS("two"));
-    server_signal(&server, SIGHUP);
-    server_await_times(&server, "exit=0", 2);
-    assert_serves("two");
-    cr_assert_eq(server_children(&server), 2);
-}
-
-Test(life, hup_brings_new_preloaded_code)
-{
-    start_now("preload_app(true)");
-    server_write(&server, "now.lua", ANSWERS("two"));
-    server_signal(&server, SIGHUP);
-    server_await(&server, "exit=0");
-    assert_serves("two");
-}
-
-Test(life, hup_brings_a_new_config)
-{
-    char config[256];
-    start_now("");
-    int port = server.port;
-    snprintf(config, sizeof config,
-             "app(\"now.lua\") worker_processes(3) "
-             "listen(\"127.0.0.1:%d\") listen(\"unix:%s/sock\")",
-             port, server.dir);
-    server_rewrite(&server, config);
-    server_signal(&server, SIGHUP);
-    server_await(&server, "exit=0");
-    server_await_times(&server, "ready model=", 4);
-    assert_serves("one");
-    char path[128];
-    snprintf(path, sizeof path, "%s/sock", server.dir);
-    int fd = dial_unix(path);
-    send_text(fd, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    cr_assert_str_eq(read_answer(fd).body, "one");
-}
-
-Test(life, hup_with_a_broken_config_changes_nothing)
-{
-    server.errors_expected = true;
-    start_now("");
-    pid_t worker = server_worker(&server, 0);
-    server_rewrite(&server, "app(\"now.lua\")\nkeepalive_timeout(\"long\")");
-    server_signal(&server, SIGHUP);
-    server_await(&server, "config.lua:4: keepalive_timeout");
-    assert_serves("one");
-    cr_assert_eq(server_worker(&server, 0), worker);
-}
-
-Test(life, hup_with_a_broken_app_changes_nothing)
-{
-    server.errors_expected = true;
-    start_now("worker_processes(2)");
-    pid_t worker = server_worker(&server, 1);
-    server_write(&server, "now.lua", "error('half written')");
-    server_signal(&server, SIGHUP);
-    const char *line = server_await(&server, "reload failed");
-    cr_assert_not_null(strstr(line, "now.lua:1: half written"), "%s", line);
-    assert_serves("one");
-    cr_assert_eq(server_worker(&server, 1), worker);
-    server_write(&server, "now.lua", ANSWERS("two"));
-    server_signal(&server, SIGHUP);
-    server_await_times(&server, "exit=0", 2);
-    assert_serves("two");
-}
-
-/* ---- patience ---- */
 
 static void start_and_break(const char *more)
 {
@@ -449,49 +378,4 @@ Test(life, a_silent_connection_does_not_hold_up_a_stop)
     int status = server_wait(&server); /* well before client_header_timeout */
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     close(silent);
-}
-
-Test(life, hup_leaves_calls_the_timeout_they_began_with)
-{
-    server_start(&server, with("worker_processes(1)"));
-    int fd = dial(&server);
-    send_text(fd, "GET /nap?2 HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (!server_has(&server, "napping"))
-        cr_assert(!readable_within(fd, 10));
-    server_rewrite(&server, with("worker_processes(1) timeout(0.2)"));
-    server_signal(&server, SIGHUP);
-    server_await(&server, "reloaded generation=2");
-    cr_assert_str_eq(read_answer(fd).body, "slept\n");
-}
-
-Test(life, hup_that_fails_leaves_the_working_directory)
-{
-    char config[512];
-    server.errors_expected = true;
-    start_now("");
-    snprintf(config, sizeof config,
-             "app(\"now.lua\") working_directory(\"/\") "
-             "listen(\"127.0.0.1:%d\") listen(\"192.0.2.1:1\")",
-             server.port);
-    server_rewrite(&server, config);
-    server_signal(&server, SIGHUP);
-    server_await(&server, "reload failed");
-    kill(server_worker(&server, 0), SIGKILL);
-    server_await_times(&server, "ready model=", 2);
-    assert_serves("one");
-}
-
-Test(life, hup_that_drops_an_address_serves_its_queue)
-{
-    char more[256];
-    server_start(&server, with("worker_processes(1)"));
-    int busy = dial(&server);
-    send_text(busy, "GET /sleep?0.5 HTTP/1.1\r\nHost: x\r\n\r\n");
-    int queued = dial(&server);
-    send_text(queued, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    snprintf(more, sizeof more, "listen(\"unix:%s/sock\")", server.dir);
-    server_rewrite(&server, with(more));
-    server_signal(&server, SIGHUP);
-    cr_assert_str_eq(read_answer(busy).body, "slept\n");
-    cr_assert_str_eq(read_answer(queued).body, "hello\n");
 }
