@@ -26,6 +26,11 @@ enum {
     POLL_PAUSE = 100
 };
 
+/* What the master has to go on with when memory is short. */
+enum {
+    MEMORY_ASIDE = 4 << 20
+};
+
 static int open_logs(const struct config *config, struct err *err)
 {
     log_set_level((enum log_level)config->log_level);
@@ -156,6 +161,7 @@ static void loop(struct master *m)
 {
     bool told = false;
     for (;;) {
+        mem_reserve(MEMORY_ASIDE);
         reap(m);
         signals_handle(m);
         if (m->failed)

@@ -100,12 +100,14 @@ int setup_load(struct setup *setup, const struct master *m,
 {
     struct setup s = {0};
     int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (here < 0) /* there would be no way back */
+        return err_sys(err, "cannot open the working directory");
     s.config = load_config(m, err);
     int rc = -1;
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0)
         rc = load_inside(&s, old, err);
-    if (here >= 0 && fchdir(here) < 0)
+    if (fchdir(here) < 0)
         log_error("cannot go back to the working directory");
     fd_close(&here);
     if (rc < 0)

@@ -5,8 +5,10 @@
 #include "base/mem.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,4 +54,34 @@ Test(mem, ends_the_process_with_one_line_when_there_is_none)
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1);
     cr_expect_not_null(strstr(logs_next(), "ERROR rainbows out of memory"));
     cr_expect_str_eq(logs_next(), "");
+}
+
+static void limit_memory(size_t more)
+{
+    struct rlimit limit;
+    char line[64];
+    FILE *f = fopen("/proc/self/statm", "r");
+    cr_assert_not_null(fgets(line, sizeof line, f));
+    fclose(f);
+    limit.rlim_cur = strtoul(line, NULL, 10) * 4096 + more;
+    limit.rlim_max = RLIM_INFINITY;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+Test(mem, uses_its_reserve_first)
+{
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    cr_skip_test("sanitizers need the address space");
+#endif
+    enum {
+        MANY = 8 << 20
+    };
+    logs_open();
+    mem_reserve(MANY);
+    limit_memory(MANY / 4);
+    free(xmalloc(MANY / 2));
+    cr_expect_not_null(strstr(logs_next(), "the reserve is used"));
+    mem_reserve(MANY);
+    free(xmalloc(MANY / 2));
+    cr_expect_not_null(strstr(logs_next(), "the reserve is used"));
 }
