@@ -172,10 +172,11 @@ char *inherit_names(const struct setup *setup);
  * what is wrong on the status pipe. Returns its exit status. */
 int check_for_reload(const struct master *m, int status);
 
-/* spawn.c. False, with the reason logged: not now. */
+/* spawn.c: forks. False, with the reason logged: not now. */
 bool spawn_worker(struct master *m, int number);
-bool spawn_canary(struct master *m);
-bool spawn_check(struct master *m);
+/* The processes of a reload. */
+int spawn_canary(struct master *m, struct err *err);
+int spawn_check(struct master *m, struct err *err);
 
 /* reload.c: HUP. */
 void reload_ask(struct master *m);

@@ -76,10 +76,10 @@ static void begin(struct master *m)
             return;
         }
     }
-    if (spawn_check(m))
+    if (spawn_check(m, &err) == 0)
         m->reload.phase = RELOAD_CHECK;
     else
-        fail(m, "cannot start a process that checks the config");
+        fail(m, err.text);
 }
 
 /* ---- canary ---- */
@@ -98,10 +98,8 @@ static void start_canary(struct master *m)
 {
     struct err err;
     m->reload.phase = RELOAD_CANARY;
-    if (prepare(m, &err) < 0)
+    if (prepare(m, &err) < 0 || spawn_canary(m, &err) < 0)
         fail(m, err.text);
-    else if (!spawn_canary(m))
-        fail(m, "cannot start a worker");
 }
 
 void reload_step_ended(struct master *m, const struct slot *slot, bool well)

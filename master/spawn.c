@@ -123,46 +123,48 @@ static size_t count_states(const struct setup *s)
     return s->model->states ? s->model->states(s->config) : 1;
 }
 
-static bool spawn(struct master *m, const struct order *order)
+static int spawn(struct master *m, const struct order *order, struct err *err)
 {
     struct slot *slot = slot_free(&m->slots);
     struct pipes p = {{-1, -1}, {-1, -1}};
-    struct err err;
-    if (!slot)
-        return false; /* the ones that leave will make room */
+    if (!slot) /* the ones that leave will make room */
+        return err_set(err, "there are %d processes already", SLOT_COUNT);
     if (order->role != ROLE_CHECK)
         run_hook(order);
-    bool ok = false;
-    if (heartbeat_open(&slot->heartbeat, count_states(order->setup), &err) <
-            0 ||
-        fd_pipe(p.control, &err) < 0 || fd_pipe(p.status, &err) < 0)
-        log_error("worker=%d not started: %s", order->number, err.text);
-    else if (!(ok = fork_child(m, order, slot, &p)))
-        log_error("worker=%d not started: fork: %s", order->number,
-                  strerror(errno));
+    int rc = heartbeat_open(&slot->heartbeat, count_states(order->setup), err);
+    if (rc == 0)
+        rc = fd_pipe(p.control, err);
+    if (rc == 0)
+        rc = fd_pipe(p.status, err);
+    if (rc == 0 && !fork_child(m, order, slot, &p))
+        rc = err_sys(err, "cannot fork");
     for (int end = READ_END; end <= WRITE_END; end++) {
         fd_close(&p.control[end]);
         fd_close(&p.status[end]);
     }
-    if (!ok)
+    if (rc < 0)
         heartbeat_close(&slot->heartbeat);
-    return ok;
+    return rc;
 }
 
 bool spawn_worker(struct master *m, int number)
 {
+    struct err err;
     struct order order = {ROLE_WORKER, number, m->generation, &m->setup};
-    return spawn(m, &order);
+    bool ok = spawn(m, &order, &err) == 0;
+    if (!ok)
+        log_error("worker=%d not started, trying again: %s", number, err.text);
+    return ok;
 }
 
-bool spawn_canary(struct master *m)
+int spawn_canary(struct master *m, struct err *err)
 {
     struct order order = {ROLE_CANARY, 0, m->generation + 1, &m->reload.next};
-    return spawn(m, &order);
+    return spawn(m, &order, err);
 }
 
-bool spawn_check(struct master *m)
+int spawn_check(struct master *m, struct err *err)
 {
     struct order order = {ROLE_CHECK, -1, m->generation + 1, &m->setup};
-    return spawn(m, &order);
+    return spawn(m, &order, err);
 }
