@@ -165,7 +165,7 @@ static void loop(struct master *m)
         reap(m);
         signals_handle(m);
         if (m->failed)
-            stop_begin(m, STOP_QUICK);
+            stop_begin(m, m->started ? STOP_GRACEFUL : STOP_QUICK);
         watchdog_turn(m);
         reload_turn(m);
         upgrade_turn(m);

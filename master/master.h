@@ -58,6 +58,7 @@ struct reload {
 };
 
 struct upgrade {
+    bool asked;       /* USR2 came; it begins when no reload is under way */
     pid_t pid;        /* of the new master, our child; 0: none */
     int ready;        /* owned; brings a byte when it is ready; or -1 */
     int64_t deadline; /* until then; base/clock.h */
@@ -111,7 +112,8 @@ struct master {
     struct slots slots;
     int signals;  /* readable when a signal came */
     bool started; /* a worker was ready once */
-    bool failed;  /* none ever was, and one could not start */
+    bool failed;  /* one could not start, and none ever was, or this master
+                     has not taken over yet */
     bool forced;  /* a worker was killed while stopping */
     enum stop stop;
 };
@@ -188,7 +190,7 @@ void reload_step_ended(struct master *m, const struct slot *slot, bool well);
 void reload_cancel(struct master *m);
 
 /* upgrade.c: USR2. */
-void upgrade_begin(struct master *m);
+void upgrade_ask(struct master *m);
 /* At the start: is this the new master of an upgrade? */
 void upgrade_open(struct master *m);
 void upgrade_turn(struct master *m);

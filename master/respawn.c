@@ -134,7 +134,7 @@ void respawn_failed(struct master *m, const struct slot *slot, const char *how)
     const char *why = slot->reason ? slot->reason : "it did not say why";
     int64_t pause = vary(doubled(START_FIRST, ++seat->failures, START_LAST));
     seat->next_start = clock_now() + pause;
-    if (!m->started)
+    if (!m->started || m->upgrade.predecessor >= 0) /* the old one goes on */
         m->failed = true;
     if (m->stop)
         return;

@@ -60,7 +60,7 @@ static void on_winch(struct master *m)
 
 static void on_usr2(struct master *m)
 {
-    upgrade_begin(m);
+    upgrade_ask(m);
 }
 
 static void on_usr1(struct master *m)

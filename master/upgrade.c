@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,9 +30,6 @@
 #include "worker/listener.h"
 
 #define VARIABLE "RAINBOWS_UPGRADE"
-
-/* What the new master has beyond boot_timeout to load its config. */
-#define MARGIN (5 * CLOCK_SECOND)
 
 enum {
     READ_END,
@@ -69,8 +67,8 @@ static int place_descriptors(const struct setup *s, int ready)
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = dup2(fds[i], FIRST_FD + (int)i) < 0 ? -1 : 0;
     free(fds);
-    if (rc == 0)
-        rc = close_range(FIRST_FD + (unsigned)n, ~0U, CLOSE_RANGE_CLOEXEC);
+    /* And what the config may have opened. Older kernels cannot. */
+    close_range(FIRST_FD + (unsigned)n, ~0U, CLOSE_RANGE_CLOEXEC);
     return rc;
 }
 
@@ -83,9 +81,12 @@ static void run_hook(const struct master *m)
         log_error("%s", err.text);
 }
 
+/* The program is looked for where the shell has found it, from the directory
+ * that we were started in: a file that was replaced, or a symbolic link that
+ * was moved, leads to the new one. */
 _Noreturn static void become_new_master(const struct master *m, int ready)
 {
-    char *const *args = m->invocation->args;
+    const char *program = (const char *)getauxval(AT_EXECFN);
     const struct setup *s = &m->setup;
     log_set_actor("upgrade pid=%d", (int)getpid());
     if (chdir(m->start_directory) < 0)
@@ -97,9 +98,9 @@ _Noreturn static void become_new_master(const struct master *m, int ready)
         set_number("LISTEN_FDS", (long)s->listener_count);
         set_number("LISTEN_PID", (long)getpid());
         set_number(VARIABLE, FIRST_FD + (long)s->listener_count);
-        execvp(args[0], args);
+        execv(program, m->invocation->args);
     }
-    log_error("cannot start %s: %s", args[0], strerror(errno));
+    log_error("cannot start %s: %s", program, strerror(errno));
     _exit(EXIT_NOT_STARTED);
 }
 
@@ -116,8 +117,6 @@ static const char *why_not(const struct master *m)
         return "one is under way";
     if (m->upgrade.predecessor >= 0)
         return "the last one is not over";
-    if (m->reload.phase != RELOAD_NONE)
-        return "a reload is under way";
     if (!m->started)
         return "no worker is ready yet";
     return NULL;
@@ -139,27 +138,36 @@ static void start_new_master(struct master *m, int pipe[2])
     m->upgrade.pid = pid;
     m->upgrade.ready = pipe[READ_END];
     pipe[READ_END] = -1;
-    m->upgrade.deadline = clock_now() + m->setup.config->boot_timeout + MARGIN;
+    /* Its config takes a while, and its workers boot_timeout. */
+    m->upgrade.deadline = clock_now() + 2 * m->setup.config->boot_timeout;
     m->upgrade.backing_out = false;
     log_info("upgrade: started new master pid=%d", (int)pid);
     title_set("rainbows master (old) %s", title(m));
 }
 
-void upgrade_begin(struct master *m)
+static void begin(struct master *m)
 {
     int pipe[2] = {-1, -1};
     struct err err;
-    const char *why = why_not(m);
-    if (why) {
-        log_error("no upgrade: %s", why);
-        return;
-    }
+    m->upgrade.asked = false;
     if (fd_pipe(pipe, &err) < 0 || pidfile_move_aside(m->setup.pid, &err) < 0)
         log_error("no upgrade: %s", err.text);
     else
         start_new_master(m, pipe);
     fd_close(&pipe[READ_END]);
     fd_close(&pipe[WRITE_END]);
+}
+
+void upgrade_ask(struct master *m)
+{
+    const char *why = why_not(m);
+    if (why) {
+        log_error("no upgrade: %s", why);
+        return;
+    }
+    if (m->reload.phase != RELOAD_NONE)
+        log_info("a reload is under way; the upgrade follows it");
+    m->upgrade.asked = true;
 }
 
 static void tell_to_leave(struct master *m, const char *why)
@@ -269,6 +277,8 @@ static void take_over(struct master *m)
 
 void upgrade_turn(struct master *m)
 {
+    if (m->upgrade.asked && !m->stop && m->reload.phase == RELOAD_NONE)
+        begin(m);
     if (m->upgrade.pid)
         look_after(m);
     if (m->upgrade.predecessor >= 0 && m->started && all_ready(m) && !m->stop)

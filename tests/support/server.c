@@ -337,6 +337,18 @@ void server_signal(const struct server *s, int signo)
     cr_assert_eq(kill(s->pid, signo), 0);
 }
 
+/* It is a child of its predecessor, and becomes ours when that one ends. */
+void server_follow_upgrade(struct server *s)
+{
+    static const char words[] = "upgrade: new master pid=";
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const char *line = server_await(s, "is ready, handing over");
+    pid_t next = (pid_t)atoi(strstr(line, words) + strlen(words));
+    int status = server_wait(s);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s", s->log);
+    s->pid = next;
+}
+
 pid_t server_worker(struct server *s, int n)
 {
     char want[32];

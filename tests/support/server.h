@@ -86,6 +86,10 @@ void server_stop(struct server *s);
 
 void server_signal(const struct server *s, int signo);
 
+/* After USR2: waits until the new master has taken over and the old one has
+ * ended well. The server is the new one then. */
+void server_follow_upgrade(struct server *s);
+
 /* The pid of worker number n of the newest generation that logged "ready". */
 pid_t server_worker(struct server *s, int n);
 
