@@ -7,7 +7,9 @@
 #include "config/luaerr.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 
@@ -89,6 +91,22 @@ static int add_traceback(lua_State *L)
     }
     luaL_traceback(L, L, lua_tostring(L, -1), 1);
     return 1;
+}
+
+void luaerr_write_stack(lua_State *L, int fd)
+{
+    enum {
+        LEVELS = 30
+    };
+    lua_Debug ar;
+    for (int i = 0; i < LEVELS && lua_getstack(L, i, &ar); i++) {
+        char line[256];
+        lua_getinfo(L, "Sl", &ar);
+        int n = snprintf(line, sizeof line, "    %s:%d\n", ar.short_src,
+                         ar.currentline);
+        ssize_t wrote = write(fd, line, (size_t)n);
+        (void)wrote;
+    }
 }
 
 int luaerr_pcall(lua_State *L, lua_CFunction function, void *pointer,

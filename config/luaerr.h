@@ -23,6 +23,10 @@ void luaerr_raise(lua_State *L, const char *fmt, ...) __attribute__((noreturn));
 /* Raises the error at the top, whose text is complete without a traceback. */
 void luaerr_raise_plain(lua_State *L) __attribute__((noreturn));
 
+/* Writes the stack of L to the descriptor, a line a level. For handlers of
+ * signals: allocates nothing, takes no lock. */
+void luaerr_write_stack(lua_State *L, int fd);
+
 /* Calls a C function, protected, with one pointer. Returns 0, or -1 with err
  * set to the error's text and traceback; an error object of any type is made
  * a text. Never raises. */

@@ -36,6 +36,10 @@ static int build_traceback(lua_State *L)
     lua_State *from = lua_touserdata(L, 1);
     lua_checkstack(L, 20); /* luaL_traceback of 5.4.4 forgets to */
     lua_settop(L, 0);
+    if (app_of(L)->stuck) {
+        lua_pushstring(L, app_of(L)->stuck);
+        return 1;
+    }
     if (lua_gettop(from) > 0) {
         lua_pushvalue(from, -1);
         lua_xmove(from, L, 1);
@@ -65,6 +69,10 @@ void app_traceback(lua_State *L, lua_State *from)
 
 static int message_handler(lua_State *L)
 {
+    if (app_of(L)->stuck) {
+        lua_pushstring(L, app_of(L)->stuck);
+        return 1;
+    }
     const char *text = luaL_tolstring(L, 1, NULL);
     luaL_traceback(L, L, text, 1);
     return 1;
@@ -90,9 +98,10 @@ static int call_protected(lua_State *L, int n, int results, struct err *err)
 void app_protected(struct app *app, int n, const char *words)
 {
     struct err err;
-    app->co = app->L;
+    struct active here;
+    active_push(app, &here, app->L);
     int rc = call_protected(app->L, n, 0, &err);
-    app->co = NULL;
+    active_pop(app, &here);
     interrupt_over(app, app->L);
     if (rc < 0)
         log_error("%s: %s", words, err.text);
@@ -297,6 +306,21 @@ static int prepare(lua_State *L)
     return 0;
 }
 
+/* The app's own code, from its first line to the value that it is. */
+static int load(struct app *app, const struct app_source *source,
+                struct err *err)
+{
+    struct active here;
+    loading_begin(app, &here);
+    lua_pushcfunction(app->L, load_source);
+    lua_pushlightuserdata(app->L, (void *)source);
+    int rc = call_protected(app->L, 1, 1, err);
+    if (rc == 0)
+        rc = adopt_protected(app, source, err);
+    loading_end(app, &here);
+    return rc;
+}
+
 struct app *app_new(const struct app_source *source, struct err *err)
 {
     struct app *app = xcalloc(1, sizeof *app);
@@ -310,12 +334,7 @@ struct app *app_new(const struct app_source *source, struct err *err)
     lua_pushcfunction(app->L, prepare);
     lua_pushlightuserdata(app->L, app);
     lua_pushlightuserdata(app->L, (void *)source);
-    if (call_protected(app->L, 2, 0, err) < 0)
-        goto fail;
-    lua_pushcfunction(app->L, load_source);
-    lua_pushlightuserdata(app->L, (void *)source);
-    if (call_protected(app->L, 1, 1, err) < 0 ||
-        adopt_protected(app, source, err) < 0)
+    if (call_protected(app->L, 2, 0, err) < 0 || load(app, source, err) < 0)
         goto fail;
     lua_settop(app->L, 0);
     return app;
@@ -344,15 +363,18 @@ int app_boot(struct app *app, const struct app_identity *identity,
              struct err *err)
 {
     lua_State *L = app->L;
+    struct active here;
     app->identity = *identity;
     app->booted = true;
     seed_random(app);
+    loading_begin(app, &here);
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_boot);
     int rc = 0;
     for (lua_Integer i = 1; rc == 0 && lua_rawgeti(L, -1, i) == LUA_TFUNCTION;
          i++)
         rc = call_protected(L, 0, 0, err);
     lua_settop(L, 0);
+    loading_end(app, &here);
     return rc;
 }
 

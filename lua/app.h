@@ -53,8 +53,19 @@ int app_boot(struct app *app, const struct app_identity *identity,
 void app_interrupt(struct app *app);
 
 /* The same place: writes the Lua stack of what runs to the descriptor, a line
- * a level. */
+ * a level; then those of the coroutines that have resumed it. */
 void app_write_stack(const struct app *app, int fd);
+
+/*
+ * For a signal's handler, in the thread that calls app_new() or app_boot():
+ * what the app does there fails at its next step, whatever it catches, with
+ * this reason (static) and the place. So do all apps that the thread loads or
+ * boots from now on, until it is called with NULL.
+ */
+void app_interrupt_loading(const char *why);
+
+/* The same place: the stack of the app that is loaded or booted. */
+void app_write_loading_stack(int fd);
 
 /* Runs the functions given to rainbows.at_quit(), last one first. Errors are
  * logged. */

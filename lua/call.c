@@ -12,6 +12,7 @@
 
 #include <lauxlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "lua/async.h"
 #include "lua/body.h"
@@ -118,6 +119,27 @@ static enum call_status fail_with(struct call *call, const char *why)
     return fail(call);
 }
 
+/* The coroutine has ended, failed or yielded n values. */
+static enum call_status stopped(struct call *call, int status, int n,
+                                struct wait *wait)
+{
+    lua_State *co = call->co;
+    if (status == LUA_OK)
+        return CALL_DONE;
+    if (status != LUA_YIELD)
+        return fail(call);
+    if (coro_is_ours(co, n)) {
+        lua_pop(co, 1);
+        *wait = call->wait;
+        return call->why;
+    }
+    if (call->app->stuck) /* interrupt.c has stopped it */
+        return fail(call);
+    lua_pop(co, n);
+    return fail_with(call, "coroutine.yield outside of a coroutine of the "
+                           "app's own");
+}
+
 enum call_status call_step(struct call *call, struct wait *wait)
 {
     struct app *app = call->app;
@@ -128,24 +150,15 @@ enum call_status call_step(struct call *call, struct wait *wait)
     int args = call->started ? 0 : 1;
     call->started = true;
     int n;
+    struct active here;
     app->running = call;
-    app->co = co;
+    active_push(app, &here, co);
     int status = lua_resume(co, app->L, args, &n);
-    app->co = NULL;
+    active_pop(app, &here);
     app->running = NULL;
+    enum call_status said = stopped(call, status, n, wait);
     interrupt_over(app, co);
-    if (status == LUA_OK)
-        return CALL_DONE;
-    if (status != LUA_YIELD)
-        return fail(call);
-    if (coro_is_ours(co, n)) {
-        lua_pop(co, 1);
-        *wait = call->wait;
-        return call->why;
-    }
-    lua_pop(co, n);
-    return fail_with(call, "coroutine.yield outside of a coroutine of the "
-                           "app's own");
+    return said;
 }
 
 bool call_answered(const struct call *call)
@@ -201,6 +214,26 @@ static void keep_or_free(struct call *call, bool dead)
     app->spare = call;
 }
 
+/* What is closed there runs the app's code. */
+static void reset(struct call *call, int status)
+{
+    struct active here;
+    struct app *app = call->app;
+    lua_State *co = call->co;
+    active_push(app, &here, co);
+    bool failed = lua_resetthread(co) != LUA_OK && status == LUA_YIELD;
+    active_pop(app, &here);
+    if (failed || app->stuck) {
+        app_traceback(app->L, co);
+        log_error("closing the call's variables failed: %s",
+                  lua_tostring(app->L, -1));
+        lua_pop(app->L, 1);
+    }
+    interrupt_over(app, co);
+    lua_settop(co, 0);
+    lua_checkstack(co, STACK_RESERVE);
+}
+
 void call_free(struct call *call)
 {
     if (!call)
@@ -209,14 +242,8 @@ void call_free(struct call *call)
     int status = lua_status(co);
     if (call->head)
         env_forget_call(call->head);
-    if (status != LUA_OK) {
-        call->app->co = co; /* what is closed there runs the app's code */
-        lua_resetthread(co);
-        call->app->co = NULL;
-        interrupt_over(call->app, co);
-        lua_settop(co, 0);
-        lua_checkstack(co, STACK_RESERVE);
-    }
+    if (status != LUA_OK)
+        reset(call, status);
     lua_settop(co, 0);
     async_over(call);
     if (call->deferrable != LUA_NOREF)

@@ -130,9 +130,12 @@ static int drive(lua_State *L, lua_State *co, int args, int as)
     int blind = lua_isyieldable(L) ? 0 : 1;
     app->no_wait += blind;
     int n;
-    app->co = co;
+    struct active inner;
+    active_push(app, &inner, co);
     int status = lua_resume(co, L, args, &n);
-    app->co = L;
+    active_pop(app, &inner);
+    if (app->top)
+        app->top->co = L; /* who resumed L may be C code that we do not know */
     app->no_wait -= blind;
     if (app->late)
         interrupt_arm(L);

@@ -4,23 +4,71 @@
  * next instruction and raises an error. It stays armed until the call is over,
  * so an app that catches the error meets it again. A hook belongs to one
  * coroutine; coro.c says which one runs and arms the one that it returns to.
+ *
+ * The call's own coroutine is stopped by a yield where it can be: nothing
+ * catches that, and Lua leaves hooks switched off in a coroutine that dies of a
+ * hook's error, so what hangs when its variables are closed could not be
+ * interrupted.
+ *
+ * The first time it fires it notes where that is, through all the coroutines
+ * that have resumed each other: what the app makes of the error may tell less.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
+#include "base/mem.h"
+#include "config/luaerr.h"
 #include "lua/state.h"
+
+enum {
+    COROUTINES_MAX = 8 /* of which the stacks are told */
+};
+
+static const char late[] =
+    "interrupted: the app stayed here for more than timeout";
+
+/* What the calling thread loads. */
+static _Thread_local struct {
+    struct app *volatile app; /* NULL: nothing */
+    const char *volatile why; /* NULL: it has time */
+} loading;
+
+/* Pushes the message and where L is, with all that have resumed it. */
+static void push_place(lua_State *L, const struct app *app)
+{
+    luaL_checkstack(L, 20, NULL); /* luaL_traceback of 5.4.4 forgets to */
+    luaL_where(L, 0);
+    lua_pushstring(L, app->why);
+    lua_concat(L, 2);
+    luaL_traceback(L, L, lua_tostring(L, -1), 0);
+    lua_remove(L, -2);
+    const struct active *a = app->top;
+    for (int i = 1; i < COROUTINES_MAX && a && a->below; i++) {
+        a = a->below;
+        luaL_traceback(L, a->co, "\nresumed by", 0);
+        lua_concat(L, 2);
+    }
+}
 
 static void on_step(lua_State *L, lua_Debug *ar)
 {
+    struct app *app = app_of(L);
     (void)ar;
-    if (!app_of(L)->late) { /* left over from a call that is past */
+    if (!app->late) { /* left over from a call that is past */
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    luaL_error(L, "interrupted: the app stayed here for more than timeout");
+    if (!app->stuck) {
+        push_place(L, app);
+        app->stuck = xstrdup(lua_tostring(L, -1));
+    }
+    if (app->top && !app->top->below && lua_isyieldable(L))
+        lua_yield(L, 0);
+    else
+        luaL_error(L, "%s", app->why);
 }
 
 void interrupt_arm(lua_State *L)
@@ -34,31 +82,62 @@ void interrupt_over(struct app *app, lua_State *co)
         return;
     app->late = 0;
     lua_sethook(co, NULL, 0, 0);
+    free(app->stuck);
+    app->stuck = NULL;
+}
+
+static void interrupt(struct app *app, const char *why)
+{
+    const struct active *top = app->top;
+    if (!top)
+        return;
+    app->why = why;
+    app->late = 1;
+    interrupt_arm(top->co);
 }
 
 void app_interrupt(struct app *app)
 {
-    lua_State *co = app->co;
-    if (!co)
-        return;
-    app->late = 1;
-    interrupt_arm(co);
+    interrupt(app, late);
 }
 
-/* No allocation and no lock: it runs inside a signal handler. */
 void app_write_stack(const struct app *app, int fd)
 {
-    enum {
-        LEVELS = 30
-    };
-    lua_Debug ar;
-    lua_State *co = app->co;
-    for (int i = 0; co && i < LEVELS && lua_getstack(co, i, &ar); i++) {
-        char line[256];
-        lua_getinfo(co, "Sl", &ar);
-        int n = snprintf(line, sizeof line, "    %s:%d\n", ar.short_src,
-                         ar.currentline);
-        ssize_t wrote = write(fd, line, (size_t)n);
+    static const char between[] = "  resumed by:\n";
+    const struct active *a = app->top;
+    for (int i = 0; i < COROUTINES_MAX && a; i++, a = a->below) {
+        ssize_t wrote = i ? write(fd, between, sizeof between - 1) : 0;
         (void)wrote;
+        luaerr_write_stack(a->co, fd);
     }
+}
+
+/* ---- while an app is loaded ---- */
+
+void loading_begin(struct app *app, struct active *here)
+{
+    loading.app = app;
+    active_push(app, here, app->L);
+    if (loading.why)
+        interrupt(app, loading.why);
+}
+
+void loading_end(struct app *app, struct active *here)
+{
+    loading.app = NULL;
+    active_pop(app, here);
+    interrupt_over(app, app->L);
+}
+
+void app_interrupt_loading(const char *why)
+{
+    loading.why = why;
+    if (why && loading.app)
+        interrupt(loading.app, why);
+}
+
+void app_write_loading_stack(int fd)
+{
+    if (loading.app)
+        app_write_stack(loading.app, fd);
 }

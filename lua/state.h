@@ -3,6 +3,7 @@
 #define RAINBOWS_LUA_STATE_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <lua.h>
@@ -53,6 +54,13 @@ struct call {
     int close[CLOSE_COUNT]; /* references of what must be closed */
 };
 
+/* A coroutine in which Lua runs, or which has resumed the one where it does.
+ * On the C stack of who resumed it. */
+struct active {
+    lua_State *co;
+    struct active *below; /* the one that resumed it; NULL: the server did */
+};
+
 struct app {
     lua_State *L; /* owned */
     int function; /* references: what is called, */
@@ -62,10 +70,12 @@ struct app {
     int randomseed;       /* reference of math's */
     bool booted;
     struct app_identity identity;
-    struct call *spare;     /* calls ready for reuse */
-    struct call *running;   /* the call whose coroutine runs now, or NULL */
-    lua_State *volatile co; /* the coroutine in which Lua runs now, or NULL */
-    volatile sig_atomic_t late; /* app_interrupt() came */
+    struct call *spare;   /* calls ready for reuse */
+    struct call *running; /* the call whose coroutine runs now, or NULL */
+    struct active *volatile top; /* where Lua runs now; NULL: nowhere */
+    volatile sig_atomic_t late;  /* it was interrupted, */
+    const char *volatile why;    /* for this reason, */
+    char *stuck; /* owned; there, as a text with its traceback, or NULL */
     int no_wait; /* above 0: somewhere below a coroutine that cannot yield */
     bool warned; /* that a wait had to block */
 };
@@ -78,6 +88,25 @@ static inline struct app *app_of(lua_State *L)
 /* interrupt.c: arms L after app_interrupt(); and the end of the alarm. */
 void interrupt_arm(lua_State *L);
 void interrupt_over(struct app *app, lua_State *co);
+
+/* Around the code of an app that is loaded or booted, in its main state. */
+void loading_begin(struct app *app, struct active *here);
+void loading_end(struct app *app, struct active *here);
+
+/* Around the resuming of co. A signal may come at any moment. */
+static inline void active_push(struct app *app, struct active *a, lua_State *co)
+{
+    *a = (struct active){co, app->top};
+    atomic_signal_fence(memory_order_seq_cst);
+    app->top = a;
+    if (app->late)
+        interrupt_arm(co);
+}
+
+static inline void active_pop(struct app *app, const struct active *a)
+{
+    app->top = a->below;
+}
 
 /* Calls what lies on the app's main stack, with n arguments, and logs what it
  * raises behind the words. For the app's code that belongs to no running call.
