@@ -146,6 +146,18 @@ struct hook_worker {
 int config_run_hook(struct config *config, enum config_hook hook,
                     const struct hook_worker *worker, struct err *err);
 
+/*
+ * For a signal's handler in a process that loads configs and runs hooks in one
+ * thread: what runs there fails soon, whatever it catches, with this reason
+ * (static) and the place. So does what begins to run from now on, until it is
+ * called with NULL.
+ */
+void config_interrupt(const char *why);
+
+/* The same place: writes the Lua stack of the config or hook that runs to the
+ * descriptor, a line a level; not that of a coroutine of its own. */
+void config_write_stack(int fd);
+
 /* -T: every directive with the value in force, as a config file that gives
  * the same config again. */
 void config_print(const struct config *config, FILE *to);

@@ -14,6 +14,7 @@
 #include <lauxlib.h>
 
 #include "base/err.h"
+#include "config/interrupt.h"
 
 /* Its address is the key, in the registry, of the message that needs no
  * traceback. */
@@ -116,7 +117,9 @@ int luaerr_pcall(lua_State *L, lua_CFunction function, void *pointer,
     lua_pushcfunction(L, function);
     lua_pushlightuserdata(L, pointer);
     int handler = lua_gettop(L) - 2;
+    interrupt_begin(L);
     int status = lua_pcall(L, 1, 0, handler);
+    interrupt_end();
     if (status != LUA_OK) {
         bool text = lua_type(L, -1) == LUA_TSTRING;
         err_set(err, "%s", text ? lua_tostring(L, -1) : "unknown error");

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ending a config file or a hook that hangs. A hook of Lua's looks every so
+ * many instructions whether that is wanted. It is there from the start, as a
+ * coroutine has the hooks of the one that made it: so nobody needs to know
+ * which of them runs, and a signal's handler only stores the reason.
+ *
+ * The first time it fires it notes where that is; the config may catch the
+ * error, and meets it again at its next step.
+ */
+#include "config/interrupt.h"
+
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/luaerr.h"
+
+enum {
+    INSTRUCTIONS = 1000
+};
+
+static const char *volatile why; /* NULL: it has time */
+static lua_State *volatile running;
+static char *stuck; /* owned; the reason and the place, or NULL */
+
+/* Pushes the reason and where L is. */
+static void push_place(lua_State *L)
+{
+    luaL_checkstack(L, 20, NULL); /* luaL_traceback of 5.4.4 forgets to */
+    lua_pushfstring(L, "%s: %s", luaerr_push_place(L), why);
+    luaL_traceback(L, L, lua_tostring(L, -1), 0);
+}
+
+static void on_steps(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    if (!why)
+        return;
+    lua_sethook(L, on_steps, LUA_MASKCOUNT, 1);
+    if (!stuck) {
+        push_place(L);
+        stuck = xstrdup(lua_tostring(L, -1));
+    }
+    lua_pushstring(L, stuck);
+    luaerr_raise_plain(L);
+}
+
+void interrupt_begin(lua_State *L)
+{
+    free(stuck);
+    stuck = NULL;
+    lua_sethook(L, on_steps, LUA_MASKCOUNT, why ? 1 : INSTRUCTIONS);
+    running = L;
+}
+
+void interrupt_end(void)
+{
+    running = NULL;
+}
+
+void config_interrupt(const char *reason)
+{
+    why = reason;
+}
+
+void config_write_stack(int fd)
+{
+    if (running)
+        luaerr_write_stack(running, fd);
+}
