@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/request.h"
 #include "lua/async.h"
 #include "lua/body.h"
 #include "lua/coro.h"
@@ -84,6 +85,18 @@ struct call *call_new(struct app *app, const struct call_start *start)
     lua_pushcfunction(call->co, run);
     lua_pushlightuserdata(call->co, call);
     return call;
+}
+
+struct span call_line(const struct call *call)
+{
+    const struct request *rq = call->start.request;
+    if (call->head)
+        rq = env_request(call->head);
+    else if (call->started) /* there was no memory for an env */
+        return (struct span){"", 0};
+    const char *at = rq->bytes + rq->method.at;
+    const char *end = rq->bytes + rq->target.at + rq->target.len;
+    return (struct span){at, (size_t)(end - at)};
 }
 
 /* "GET /notes?page=2", a long target cut. */

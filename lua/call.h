@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "base/spool.h"
 
 struct app;
@@ -76,6 +77,10 @@ struct call_file {
  * app's state, reused from call to call. Nothing runs before the first step.
  */
 struct call *call_new(struct app *app, const struct call_start *start);
+
+/* Method and target of its request, as they came: "GET /notes?page=2". Valid
+ * until the next call_step(). */
+struct span call_line(const struct call *call);
 
 /* Runs the app, then its body, as far as they go. Fills *wait for CALL_WAITS.
  * Not to be stepped again after DONE or FAILED. */

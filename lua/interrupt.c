@@ -48,8 +48,12 @@ static void push_place(lua_State *L, const struct app *app)
     const struct active *a = app->top;
     for (int i = 1; i < COROUTINES_MAX && a && a->below; i++) {
         a = a->below;
-        luaL_traceback(L, a->co, "\nresumed by", 0);
-        lua_concat(L, 2);
+        luaL_traceback(L, a->co, NULL, 0); /* [text, traceback] */
+        const char *levels = strchr(lua_tostring(L, -1), '\n');
+        lua_pushfstring(L, "%s\nresumed by:%s", lua_tostring(L, -2),
+                        levels ? levels : "");
+        lua_replace(L, -3);
+        lua_pop(L, 1);
     }
 }
 

@@ -105,6 +105,13 @@ int64_t conn_entered(const struct conn *c)
                                   : x->deadline - c->worker->config->timeout;
 }
 
+/* Control enters Lua on behalf of this call. */
+static void enter_call(const struct exchange *x, int64_t since)
+{
+    beat_name(call_line(x->call));
+    beat_enter(since);
+}
+
 static enum call_status step_call(struct conn *c, struct exchange *x)
 {
     bool first = !x->call;
@@ -118,7 +125,7 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
         x->deadline += c->now - x->paused;
     x->paused = 0;
     x->waits = x->woken = false;
-    beat_enter(conn_entered(c));
+    enter_call(x, conn_entered(c));
     enum call_status status = call_step(x->call, &x->wait);
     beat_leave();
     c->now = clock_now();
@@ -133,7 +140,7 @@ void conn_end_call(struct conn *c)
     struct exchange *x = c->exchange;
     if (!x || !x->call)
         return;
-    beat_enter(c->now);
+    enter_call(x, c->now);
     call_free(x->call);
     beat_leave();
     x->call = NULL;
@@ -268,7 +275,7 @@ static bool is_far_ahead(const struct conn *c)
 
 static void tell_of_the_end(const struct conn *c, const struct exchange *x)
 {
-    beat_enter(c->now);
+    enter_call(x, c->now);
     call_client_closed(x->call);
     beat_leave();
 }

@@ -5,6 +5,7 @@
  */
 #include "worker/heartbeat.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,6 +45,23 @@ int64_t heartbeat_oldest(const struct heartbeat *h)
     return oldest;
 }
 
+bool heartbeat_late(const struct heartbeat *h, int64_t before, size_t *next,
+                    struct late_call *late)
+{
+    while (*next < h->count) {
+        const struct beat *beat = &h->lines[(*next)++];
+        int64_t entered = beat->entered;
+        if (!entered || entered >= before)
+            continue;
+        memcpy(late->request, beat->request, sizeof late->request);
+        late->request[sizeof late->request - 1] = '\0';
+        late->entered = entered;
+        if (beat->entered == entered)
+            return true;
+    }
+    return false;
+}
+
 void beat_use(struct beat *beat)
 {
     mine = beat;
@@ -53,6 +71,19 @@ void beat_use(struct beat *beat)
 struct beat *beat_mine(void)
 {
     return mine;
+}
+
+void beat_name(struct span request)
+{
+    static const char cut[] = "...";
+    enum {
+        ROOM = sizeof mine->request - sizeof cut
+    };
+    size_t n = request.len <= ROOM ? request.len : ROOM;
+    memcpy(mine->request, request.at, n);
+    mine->request[n] = '\0';
+    if (n < request.len)
+        memcpy(mine->request + n, cut, sizeof cut);
 }
 
 void beat_enter(int64_t now)

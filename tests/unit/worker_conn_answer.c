@@ -6,6 +6,7 @@
 
 #include "tests/support/pair.h"
 #include "worker/conn_states.h"
+#include "worker/heartbeat.h"
 
 TestSuite(conn_answer, .init = set_up, .fini = tear_down, .timeout = 20);
 
@@ -151,6 +152,87 @@ Test(conn_answer, can_end_while_the_app_waits)
     cr_expect_null(s.conn.exchange);
     received();
     cr_expect(s.over);
+}
+
+/* ---- what the master sees of a call ---- */
+
+/* Another call has written its own in between. */
+static void assert_named(struct beat *beat)
+{
+    cr_expect_str_eq(beat->request, "GET /sleeps");
+    strcpy(beat->request, "GET /other");
+}
+
+Test(conn_answer, names_its_request_whenever_it_enters_the_app)
+{
+    static struct beat beat;
+    beat_use(&beat);
+    send_text(REQUEST("sleeps"));
+    cr_expect_eq(step(), STEP_WAIT);
+    assert_named(&beat);
+    cr_expect_eq(step(), STEP_WAIT);
+    cr_expect_str_eq(beat.request, "GET /other", "entered for nothing");
+    s.conn.exchange->wait.deadline = 0;
+    cr_expect_eq(step(), STEP_WAIT);
+    assert_named(&beat);
+    send_text(REQUEST("sleeps"));
+    cr_expect_eq(step(), STEP_WAIT);
+    assert_named(&beat);
+    conn_fini(&s.conn);
+    assert_named(&beat);
+    cr_expect_eq(beat.entered, 0);
+}
+
+/* ---- the date ---- */
+
+#define LONG_AGO "Thu, 01 Jan 1970 00:00:00 GMT"
+
+/* The call waits since long ago. */
+static struct exchange *begin_long_ago(const char *text)
+{
+    send_text(text);
+    cr_assert_eq(step(), STEP_WAIT);
+    struct exchange *x = s.conn.exchange;
+    x->reply.date = LONG_AGO;
+    x->wait.deadline = 0;
+    return x;
+}
+
+static void is_dated_now(const char *status_line)
+{
+    step();
+    received();
+    cr_expect(begins(s.text, status_line), "%s", s.text);
+    cr_expect_eq(times("Date: "), 1);
+    cr_expect_eq(times(LONG_AGO), 0, "%s", s.text);
+}
+
+Test(conn_answer, late_answer_has_the_date_of_its_own_moment)
+{
+    begin_long_ago(REQUEST("sleeps"));
+    is_dated_now(OK);
+}
+
+Test(conn_answer, error_of_a_call_that_waited_has_the_date_of_its_own_moment)
+{
+    begin_long_ago(REQUEST("tired"));
+    is_dated_now("HTTP/1.1 500 ");
+}
+
+Test(conn_answer, cancelled_call_has_the_date_of_its_own_moment)
+{
+    struct exchange *x = begin_long_ago(REQUEST("sleeps"));
+    x->wait.deadline = CLOCK_NEVER;
+    x->deadline = 0;
+    is_dated_now("HTTP/1.1 504 ");
+}
+
+Test(conn_answer, answer_of_a_parked_call_has_the_date_of_its_own_moment)
+{
+    begin_long_ago(REQUEST("parks"))->wait.deadline = CLOCK_NEVER;
+    cr_assert_eq(s.conn.exchange->later, true);
+    says_to(s.app, "GET /wakes HTTP/1.0\r\n\r\n", NULL, "true");
+    is_dated_now(OK);
 }
 
 /* ---- files ---- */

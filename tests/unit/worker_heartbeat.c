@@ -69,6 +69,72 @@ Test(heartbeat, is_seen_across_a_fork)
     cr_expect_eq(heartbeat.lines[2].thread, pid);
 }
 
+static void enter(int line, const char *request, int64_t entered)
+{
+    beat_use(&heartbeat.lines[line]);
+    beat_name((struct span){request, strlen(request)});
+    beat_enter(entered);
+}
+
+Test(heartbeat, walks_over_the_late_ones_with_their_requests)
+{
+    struct late_call late;
+    size_t next = 0;
+    enter(0, "GET /old", 100);
+    enter(1, "GET /young", 300);
+    enter(2, "POST /older?a=b", 50);
+    cr_assert(heartbeat_late(&heartbeat, 200, &next, &late));
+    cr_expect_eq(late.entered, 100);
+    cr_expect_str_eq(late.request, "GET /old");
+    cr_assert(heartbeat_late(&heartbeat, 200, &next, &late));
+    cr_expect_eq(late.entered, 50);
+    cr_expect_str_eq(late.request, "POST /older?a=b");
+    cr_expect_not(heartbeat_late(&heartbeat, 200, &next, &late));
+}
+
+Test(heartbeat, has_no_late_ones_where_control_has_left)
+{
+    struct late_call late;
+    size_t next = 0;
+    enter(0, "GET /", 100);
+    beat_leave();
+    cr_expect_not(heartbeat_late(&heartbeat, 200, &next, &late));
+}
+
+Test(heartbeat, cuts_a_long_request)
+{
+    char path[1000];
+    struct late_call late;
+    size_t next = 0;
+    for (size_t len = BEAT_REQUEST - 10; len < sizeof path; len += 3) {
+        memset(path, 'x', len);
+        path[len] = '\0';
+        enter(0, path, 100);
+        next = 0;
+        cr_assert(heartbeat_late(&heartbeat, 200, &next, &late));
+        size_t shown = strlen(late.request);
+        if (shown == len)
+            continue;
+        cr_assert_eq(shown, BEAT_REQUEST - 1);
+        cr_assert_str_eq(late.request + shown - 4, "x...");
+    }
+    enter(0, "GET /short", 100);
+    next = 0;
+    cr_assert(heartbeat_late(&heartbeat, 200, &next, &late));
+    cr_expect_str_eq(late.request, "GET /short");
+}
+
+/* A worker that was stopped while it wrote leaves no end. */
+Test(heartbeat, reads_a_request_without_end_as_a_text)
+{
+    struct late_call late;
+    size_t next = 0;
+    enter(0, "GET /", 100);
+    memset(heartbeat.lines[0].request, 'x', BEAT_REQUEST);
+    cr_assert(heartbeat_late(&heartbeat, 200, &next, &late));
+    cr_expect_eq(strlen(late.request), BEAT_REQUEST - 1);
+}
+
 Test(heartbeat, is_not_disturbed_by_threads_without_a_line)
 {
     beat_enter(100);
