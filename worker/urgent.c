@@ -2,7 +2,8 @@
 /*
  * The one signal that is not handled in the loop: the loop may be what hangs.
  * The signal comes to any thread of the worker, which passes it on to those
- * whose calls are late; each of them acts on its own Lua state.
+ * whose calls are late; each of them acts on its own Lua state. A worker that
+ * starts does so in its first thread.
  */
 #include "worker/urgent.h"
 
@@ -21,10 +22,42 @@
 
 static struct worker *me;
 
+/* The start of the worker. */
+static struct {
+    volatile sig_atomic_t over;
+    volatile sig_atomic_t urged; /* how often */
+    char why[64];
+} start;
+
 static bool is_late(const struct beat *beat)
 {
     int64_t entered = beat->entered;
     return entered && clock_now() - entered > me->config->timeout;
+}
+
+/* One write(2), and nothing that is not safe in a handler. */
+static void write_heading(const char *what)
+{
+    char line[128 + BEAT_REQUEST];
+    int n = snprintf(line, sizeof line,
+                     "worker=%d pid=%d cannot be interrupted: %s; the Lua "
+                     "stack is:\n",
+                     me->number, (int)getpid(), what);
+    ssize_t wrote = write(STDERR_FILENO, line, (size_t)n);
+    (void)wrote;
+}
+
+/* In the thread that starts the worker. */
+static void act_on_start(void)
+{
+    if (start.urged++ == 0) {
+        config_interrupt(start.why);
+        app_interrupt_loading(start.why);
+        return;
+    }
+    write_heading(start.why);
+    config_write_stack(STDERR_FILENO);
+    app_write_loading_stack(STDERR_FILENO);
 }
 
 /* In the thread that is late. */
@@ -38,30 +71,50 @@ static void act(struct beat *beat)
         app_interrupt(me->apps[i]);
         return;
     }
-    char line[128];
-    int n = snprintf(line, sizeof line,
-                     "worker=%d pid=%d cannot be interrupted; the Lua stack "
-                     "is:\n",
-                     me->number, (int)getpid());
-    ssize_t wrote = write(STDERR_FILENO, line, (size_t)n);
-    (void)wrote;
+    write_heading(beat->request);
     app_write_stack(me->apps[i], STDERR_FILENO);
+}
+
+static void tell(int thread)
+{
+    syscall(SYS_tgkill, getpid(), thread, SIGURG);
+}
+
+static void pass_on(void)
+{
+    if (!start.over)
+        tell(getpid());
+    for (size_t i = 0; start.over && i < me->heartbeat->count; i++)
+        if (is_late(&me->heartbeat->lines[i]))
+            tell(me->heartbeat->lines[i].thread);
 }
 
 static void on_urgent(bool told)
 {
-    if (told) {
+    if (!told)
+        pass_on();
+    else if (start.over)
         act(beat_mine());
-        return;
-    }
-    for (size_t i = 0; i < me->heartbeat->count; i++)
-        if (is_late(&me->heartbeat->lines[i]))
-            syscall(SYS_tgkill, getpid(), me->heartbeat->lines[i].thread,
-                    SIGURG);
+    else
+        act_on_start();
 }
 
 void urgent_open(struct worker *worker)
 {
     me = worker;
+    snprintf(start.why, sizeof start.why, "boot_timeout=%.3gs has passed",
+             (double)worker->config->boot_timeout / CLOCK_SECOND);
     sig_on_urgent(on_urgent);
+}
+
+bool urgent_overdue(void)
+{
+    return start.urged > 0;
+}
+
+void urgent_started(void)
+{
+    start.over = true;
+    config_interrupt(NULL);
+    app_interrupt_loading(NULL);
 }

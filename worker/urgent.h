@@ -2,14 +2,23 @@
 #ifndef RAINBOWS_WORKER_URGENT_H
 #define RAINBOWS_WORKER_URGENT_H
 
+#include <stdbool.h>
+
 struct worker;
 
 /*
- * What a worker does with SIGURG, by which the master says that a call is
- * late: it interrupts the call; when the same call is still there at the next
- * SIGURG, it writes that call's Lua stack to the log, for the master is about
- * to kill.
+ * What a worker does with SIGURG, by which the master says that something is
+ * late. While it starts that is the start: what runs in Lua is interrupted,
+ * and fails. Later it is a call, which is interrupted. When the same is still
+ * there at the next SIGURG, its Lua stack is written to the log, for the master
+ * is about to kill.
  */
 void urgent_open(struct worker *worker);
+
+/* Has boot_timeout passed? */
+bool urgent_overdue(void);
+
+/* The worker has started: it is about calls from now on. */
+void urgent_started(void);
 
 #endif

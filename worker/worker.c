@@ -112,49 +112,52 @@ static void free_apps(struct worker *w)
     free(w->apps);
 }
 
-static void run_hook(const struct worker *w, enum config_hook hook)
+/* An error is logged; but if the hook was ended because of boot_timeout the
+ * worker cannot start. */
+static int run_hook(const struct worker *w, enum config_hook hook,
+                    struct err *err)
 {
-    struct err err;
     struct hook_worker who = {
         .number = w->number, .pid = (int)getpid(), .generation = w->generation};
-    if (config_run_hook(w->config, hook, &who, &err) < 0)
-        log_error("%s", err.text);
-}
-
-void worker_tell_failure(int status, const char *why)
-{
-    char text[4001];
-    int n = snprintf(text, sizeof text, "%c%s", STATUS_FAILED, why);
-    size_t len = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
-    if (write(status, text, len) < 0)
-        log_error("cannot start: %s", why);
-}
-
-static int boot(struct worker *w)
-{
-    struct err err;
-    w->signals = sig_open(handled, COUNT_HANDLED, &err);
-    if (w->signals < 0) {
-        log_error("cannot start: %s", err.text);
+    if (config_run_hook(w->config, hook, &who, err) == 0)
+        return 0;
+    if (urgent_overdue())
         return -1;
-    }
+    log_error("%s", err->text);
+    return 0;
+}
+
+static int boot(struct worker *w, struct err *err)
+{
+    struct err why;
+    urgent_open(w);
+    w->signals = sig_open(handled, COUNT_HANDLED, err);
+    if (w->signals < 0)
+        return -1;
     title_set("rainbows worker[%d] %s (loading)", w->number, w->model->name);
     parser_init();
     set_limits(w);
-    run_hook(w, HOOK_AFTER_FORK);
-    urgent_open(w);
-    if (load_apps(w, &err) < 0) {
-        struct err why;
-        err_set(&why, "cannot load the app: %.4000s", err.text);
-        worker_tell_failure(w->status, why.text);
+    if (run_hook(w, HOOK_AFTER_FORK, err) < 0)
         return -1;
-    }
-    return 0;
+    if (load_apps(w, &why) < 0)
+        return err_set(err, "cannot load the app: %.*s", STATUS_TEXT, why.text);
+    return run_hook(w, HOOK_AFTER_WORKER_READY, err);
+}
+
+/* The master logs it; without one we do. */
+void worker_tell_failure(int status, const char *why)
+{
+    char text[1 + STATUS_TEXT];
+    size_t len = strnlen(why, STATUS_TEXT);
+    text[0] = STATUS_FAILED;
+    memcpy(text + 1, why, len);
+    if (write(status, text, 1 + len) < 0)
+        log_error("cannot start: %s", why);
 }
 
 static void tell_ready(const struct worker *w)
 {
-    run_hook(w, HOOK_AFTER_WORKER_READY);
+    urgent_started();
     title_set("rainbows worker[%d] %s", w->number, w->model->name);
     log_info("ready model=%s generation=%d", w->model->name, w->generation);
     char byte = STATUS_READY;
@@ -167,7 +170,10 @@ int worker_main(struct worker *w)
     log_set_actor("worker=%d pid=%d", w->number, (int)getpid());
     sig_default(untouched, COUNT_UNTOUCHED);
     int status = WORKER_BOOT_FAILED;
-    if (boot(w) == 0) {
+    struct err err;
+    if (boot(w, &err) < 0) {
+        worker_tell_failure(w->status, err.text);
+    } else {
         tell_ready(w);
         status = w->model->run(w);
         quit_apps(w);

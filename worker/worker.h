@@ -38,8 +38,13 @@ enum {
 enum {
     STATUS_READY = 'R', /* the app is loaded, clients are served */
     STATUS_TIRED = 'T', /* another one should take its place */
-    STATUS_FAILED = 'F' /* it cannot start: the rest, to the end of file, is the
-                           reason */
+    STATUS_FAILED = 'F' /* it cannot start: the reason follows, a text of up to
+                            STATUS_TEXT bytes that may have several lines, then
+                            the end of file */
+};
+
+enum {
+    STATUS_TEXT = 4000 /* with the byte before it one write(2): PIPE_BUF */
 };
 
 /* A worker's exit statuses. */
