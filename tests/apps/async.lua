@@ -189,6 +189,16 @@ paths["/write"] = function(_, query)
     return 200, text, said(deferred[name].write(piece))
 end
 
+-- Writes, and stays until there is a file "go"; in between once more when there
+-- is a file "more".
+paths["/write-and-stay"] = function(_, name)
+    assert(deferred[name].write("one"))
+    while not exists("more") do rainbows.sleep(0.01) end
+    assert(deferred[name].write("two"))
+    while not exists("go") do rainbows.sleep(0.01) end
+    return 200, text, "stayed"
+end
+
 paths["/end"] = function(_, name)
     deferred[name].done()
     return 200, text, "ended"

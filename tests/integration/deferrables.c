@@ -149,6 +149,26 @@ Test(deferrables, that_fail_do_not_look_whole)
     says("/count?closed%20a", "1");
 }
 
+Test(deferrables, are_sent_while_every_place_is_taken)
+{
+    if (strcmp(model_under_test(), "Reactor") == 0)
+        cr_skip("Reactor waits for nothing inside a call");
+    int fd = defer("a");
+    int other = request("GET /write-and-stay?a");
+    free(read_until(fd, "one\r\n"));
+    server_write(&server, "more", "");
+    free(read_until(fd, "two\r\n"));
+    if (strcmp(model_under_test(), "CoroutinePool") == 0) {
+        int third = request("GET /count?nothing");
+        cr_assert_not(readable_within(third, 50));
+        close(third);
+    }
+    server_write(&server, "go", "");
+    cr_assert_str_eq(read_answer(other).body, "stayed");
+    says("/end?a", "ended");
+    free(read_until(fd, "0\r\n\r\n"));
+}
+
 /* ---- slow clients, and those who leave ---- */
 
 Test(deferrables, take_nothing_for_a_client_that_is_far_behind)

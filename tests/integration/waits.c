@@ -4,6 +4,7 @@
  * their client is heard, and in which places of an app it can be done.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,36 @@ Test(waits, of_bodies_may_be_longer_than_timeout)
     serve("timeout(0.4)");
     says("/events?8&0.1", "event event event event event event event event ");
     says("/events?1&1", "event ");
+}
+
+/* Before, between and after all calls nobody else could go on. */
+Test(waits, outside_of_calls_block)
+{
+    server_prepare(&server);
+    server_write(&server, "naps.lua",
+                 "local rainbows = require 'rainbows'\n"
+                 "local function nap(when)\n"
+                 "  rainbows.sleep(0.01)\n"
+                 "  coroutine.wrap(rainbows.sleep)(0.01)\n"
+                 "  rainbows.wait(0, 'r', 0.01)\n"
+                 "  rainbows.log('info', 'nap ' .. when)\n"
+                 "end\n"
+                 "nap 'loading'\n"
+                 "rainbows.at_boot(function() nap 'at boot' end)\n"
+                 "rainbows.at_quit(function() nap 'at quit' end)\n"
+                 "return function()\n"
+                 "  return 200, {}, setmetatable({'hello'}, {__close =\n"
+                 "    function() nap 'closing' end})\n"
+                 "end");
+    server_start(&server, "app('naps.lua') worker_processes(1) pool_size(2) "
+                          "app_pool(2)");
+    says("/", "hello");
+    server_await(&server, "nap closing");
+    server_signal(&server, SIGQUIT);
+    cr_assert_eq(server_wait(&server), 0);
+    cr_assert(server_logged(&server, "nap loading"));
+    cr_assert(server_logged(&server, "nap at boot"));
+    cr_assert(server_logged(&server, "nap at quit"));
 }
 
 /* ---- the client is heard ---- */

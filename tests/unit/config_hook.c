@@ -65,6 +65,21 @@ Test(config_hook, keeps_what_it_assigns_for_the_next_time)
     config_free(config);
 }
 
+/* What an app in the same file would do; the hook does it for real nowhere. */
+Test(config_hook, calls_functions_of_the_module_for_nothing)
+{
+    struct err err = {0};
+    struct config *config =
+        load_text(APP "after_fork(function()\n"
+                      "  local rainbows = require 'rainbows'\n"
+                      "  rainbows.sleep(3600)\n"
+                      "  assert(rainbows.wait(0, 'r') == nil)\n"
+                      "end)");
+    int status = config_run_hook(config, HOOK_AFTER_FORK, &worker, &err);
+    cr_expect_eq(status, 0, "%s", err.text);
+    config_free(config);
+}
+
 Test(config_hook, does_nothing_when_unset)
 {
     struct err err = {0};

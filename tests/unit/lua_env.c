@@ -309,6 +309,41 @@ Test(env, outlives_its_call)
     app_free(app);
 }
 
+/* Nothing of Lua's holds the request's bytes any more: the env is plain, and
+ * the stack on which they lay is gone. What is allocated then would take their
+ * place. */
+static const char losing[] =
+    "local rainbows = require 'rainbows'\n"
+    "local kept\n"
+    "return function(env)\n"
+    "  if not kept then\n"
+    "    kept = coroutine.running()\n"
+    "    for _ in pairs(env) do end\n"
+    "    env = nil\n"
+    "    rainbows.sleep(9)\n"
+    "  end\n"
+    "  coroutine.close(kept) collectgarbage() collectgarbage()\n"
+    "  local words = {}\n"
+    "  for i = 1, 3000 do words[i] = ('\\1'):rep(i // 3) .. i end\n"
+    "  return 200, {}, 'closed' end";
+
+Test(env, bytes_of_the_request_live_as_long_as_the_call)
+{
+    struct ask a;
+    struct app *app = app_text(losing);
+    ask_begin(&a, app, "GET /lost HTTP/1.0\r\n\r\n", NULL);
+    cr_assert_eq(ask_step(&a), CALL_WAITS);
+    says(app, "closed");
+    struct span line = call_line(a.call);
+    cr_expect(span_is(line, "GET /lost"), "%.*s", (int)line.len, line.at);
+    cr_assert_eq(ask_step(&a), CALL_FAILED);
+    cr_expect_not_null(strstr(call_error(a.call), "GET /lost: the app has "
+                                                  "closed"),
+                       "%s", call_error(a.call));
+    ask_end(&a);
+    app_free(app);
+}
+
 Test(env, metamethods_raise_errors_for_what_is_no_env)
 {
     runs("local m = getmetatable(env)\n"

@@ -5,6 +5,7 @@
  */
 #include "lua/app.h"
 
+#include "base/clock.h"
 #include "tests/support/calls.h"
 #include "tests/support/logs.h"
 
@@ -150,6 +151,90 @@ Test(module, refuses_wrong_arguments)
 Test(module, env_leaves_tables_alone_that_are_no_env)
 {
     text_says(CALL "tostring(rainbows.env({1, 2})[2]) end", "2");
+}
+
+/* ---- waits where no call runs ---- */
+
+/* An app with nap(), which waits in every way; it answers with how often. */
+#define NAP                                                                    \
+    MODULE "local naps = 0\n"                                                  \
+           "local function nap()\n"                                            \
+           "  rainbows.sleep(0.01)\n"                                          \
+           "  coroutine.wrap(rainbows.sleep)(0.01)\n"                          \
+           "  assert(select(2, rainbows.wait(%d, 'r', 0.01)) == 'timeout')\n"  \
+           "  naps = naps + 1\n"                                               \
+           "end\n"
+
+/* That app, with the rest of its text. */
+static struct app *app_napping(const char *rest)
+{
+    int silent[2];
+    char text[1024];
+    cr_assert_eq(pipe(silent), 0);
+    int n = snprintf(text, sizeof text, NAP, silent[0]);
+    snprintf(text + n, sizeof text - (size_t)n, "%s", rest);
+    return app_text(text);
+}
+
+/* It was there, and so long: nap() has blocked. */
+static void has_blocked(int64_t since)
+{
+    cr_expect_geq(clock_now() - since, 30000);
+    cr_expect_str_eq(logs_next(), "");
+}
+
+#define ANSWER "return function() return 200, {}, tostring(naps) end"
+
+Test(module, waits_block_while_the_app_is_loaded_and_booted)
+{
+    logs_open();
+    int64_t since = clock_now();
+    struct app *app = app_napping("nap() " ANSWER);
+    has_blocked(since);
+    says(app, "1");
+    app_free(app);
+    since = clock_now();
+    app = app_napping("rainbows.at_boot(nap) " ANSWER);
+    has_blocked(since);
+    says(app, "1");
+    app_free(app);
+}
+
+Test(module, waits_block_when_the_app_ends)
+{
+    logs_open();
+    struct app *app = app_napping("rainbows.at_quit(nap) " ANSWER);
+    int64_t since = clock_now();
+    app_quit(app);
+    has_blocked(since);
+    says(app, "1");
+    app_free(app);
+}
+
+Test(module, waits_block_in_what_is_called_between_calls)
+{
+    struct ask a;
+    logs_open();
+    struct app *app =
+        app_napping("local first = true\n"
+                    "return function(env)\n"
+                    "  if not first then return 200, {}, tostring(naps) end\n"
+                    "  first = false\n"
+                    "  env['async.close']:callback(nap)\n"
+                    "  rainbows.sleep(9)\n"
+                    "  return 200, {}, setmetatable({}, {__close = nap})\n"
+                    "end");
+    ask_begin(&a, app, GET, NULL);
+    cr_assert_eq(ask_step(&a), CALL_WAITS);
+    int64_t since = clock_now();
+    call_client_closed(a.call);
+    has_blocked(since);
+    cr_assert_eq(ask_run(&a), CALL_DONE);
+    since = clock_now();
+    ask_end(&a);
+    has_blocked(since);
+    says(app, "2");
+    app_free(app);
 }
 
 /* ---- rack.errors and rack.logger ---- */

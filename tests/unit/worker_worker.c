@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -13,7 +14,9 @@
 #include "base/err.h"
 #include "base/sig.h"
 #include "config/config.h"
+#include "tests/support/calls.h"
 #include "tests/support/logs.h"
+#include "worker/heartbeat.h"
 #include "worker/model.h"
 
 static const struct model model = {.name = "Test"};
@@ -119,6 +122,56 @@ Test(worker, reopens_its_logs_when_told_and_by_signal)
     worker_notice(&worker);
     cr_expect_neq(*logs_next(), '\0');
     cr_expect_eq(worker.quit, QUIT_NOT);
+}
+
+/* ---- a start that fails ---- */
+
+static struct heartbeat heartbeat;
+
+/* The app of that file cannot be loaded; returns the master's end of the status
+ * pipe. */
+static int prepare_start(const char *app)
+{
+    struct err err;
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(heartbeat_open(&heartbeat, 1, &err), 0, "%s", err.text);
+    config.app = (char *)app;
+    worker.heartbeat = &heartbeat;
+    worker.status = ends[1];
+    return ends[0];
+}
+
+Test(worker, tells_the_master_why_it_cannot_start)
+{
+    char text[8192] = "";
+    int status = prepare_start("/nonexistent.lua");
+    cr_assert_eq(worker_main(&worker), WORKER_BOOT_FAILED);
+    cr_assert_gt(read(status, text, sizeof text - 1), 0);
+    const char *want = "Fcannot load the app: cannot open /nonexistent.lua";
+    cr_expect_eq(strncmp(text, want, strlen(want)), 0, "%s", text);
+    cr_expect_str_eq(logs_next(), "");
+}
+
+Test(worker, tells_no_more_than_one_write_holds)
+{
+    char text[8192] = "", path[32];
+    app_file(path, "error(('x'):rep(10000))");
+    int status = prepare_start(path);
+    cr_assert_eq(worker_main(&worker), WORKER_BOOT_FAILED);
+    unlink(path);
+    cr_expect_eq(read(status, text, sizeof text), 1 + STATUS_TEXT);
+    cr_expect_leq(1 + STATUS_TEXT, PIPE_BUF);
+}
+
+Test(worker, logs_itself_why_it_cannot_start_without_a_master)
+{
+    close(prepare_start("/nonexistent.lua"));
+    cr_assert_eq(worker_main(&worker), WORKER_BOOT_FAILED);
+    cr_expect_not_null(strstr(logs_line(), "ERROR worker=0 "));
+    cr_expect_not_null(strstr(logs.text, " cannot start: cannot load the app: "
+                                         "cannot open /nonexistent.lua"),
+                       "%s", logs.text);
 }
 
 Test(worker, serves_the_queue_for_a_while_when_it_stops)
