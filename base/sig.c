@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -43,6 +44,26 @@ void sig_on_urgent(void (*fn)(bool told))
     urgent = fn;
     sigfillset(&act.sa_mask);
     sigaction(SIGURG, &act, NULL);
+}
+
+static struct timespec span_of(int64_t time)
+{
+    return (struct timespec){.tv_sec = time / 1000000,
+                             .tv_nsec = time % 1000000 * 1000};
+}
+
+void sig_urge(int64_t after, int64_t again)
+{
+    static timer_t timer;
+    static pid_t owner; /* timers are not inherited by a fork */
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
+                             .sigev_signo = SIGURG};
+    struct itimerspec times = {.it_value = span_of(after),
+                               .it_interval = span_of(again)};
+    if (owner != getpid() && timer_create(CLOCK_MONOTONIC, &event, &timer) == 0)
+        owner = getpid();
+    if (owner == getpid())
+        timer_settime(timer, 0, &times, NULL);
 }
 
 /* Not SIG_IGN: programs that the app starts would inherit that. */

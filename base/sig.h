@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -24,6 +25,10 @@ int sig_next(void);
 /* SIGURG is handled at once, inside whatever runs: fn may only do what is safe
  * there. told is true when it was sent to the calling thread alone. */
 void sig_on_urgent(void (*fn)(bool told));
+
+/* SIGURG comes to this process after so many microseconds, and then again and
+ * again; 0: no more. */
+void sig_urge(int64_t after, int64_t again);
 
 /* Every signal of the list goes back to its default. */
 void sig_default(const int *signals, size_t n);

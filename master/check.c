@@ -16,16 +16,10 @@
 #include "master/master.h"
 #include "worker/worker.h"
 
-/* The longest a check may take, in seconds. */
-enum {
-    PATIENCE = 60
-};
-
 static int check(const struct master *m)
 {
     struct err err;
     const char *what = m->config_path ? m->config_path : m->overrides->app;
-    alarm(PATIENCE);
     if (setup_check(m, CHECK_APP, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -55,9 +49,11 @@ int master_check(const struct invocation *invocation)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
 }
 
-int check_for_reload(const struct master *m, int status)
+int check_for_reload(struct master *m, int status)
 {
     struct err err;
+    m->loading = LOADING_WATCHED;
+    signals_default();
     if (setup_check(m, CHECK_CONFIG, &err) == 0)
         return 0;
     worker_tell_failure(status, err.text);

@@ -96,6 +96,7 @@ static int start(struct master *m, struct err *err)
     if (setup_enter(&m->setup) < 0)
         return err_sys(err, "cannot enter %s", m->setup.directory);
     keep_config_path(m);
+    m->loading = LOADING_SERVING;
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);

@@ -67,6 +67,13 @@ struct upgrade {
                          new master; or -1 */
 };
 
+/* Who is there while a config or an app loads that may hang. */
+enum loading {
+    LOADING_ALONE,   /* nobody is served yet: this process may end */
+    LOADING_SERVING, /* the master has workers */
+    LOADING_WATCHED, /* the master watches this process */
+};
+
 /* Starts that fail: after too many in a row, with nobody getting ready between
  * them, only one worker is tried at a time, now and then. */
 struct breaker {
@@ -98,6 +105,7 @@ struct master {
     char *config_text;     /* owned; loaded in the file's stead; NULL: the file
                               itself is read */
     size_t config_size;
+    enum loading loading;
     struct setup setup;
     struct setup given; /* sockets of before the start, and what is left of
                             them until we serve; no config */
@@ -137,6 +145,11 @@ int setup_enter(const struct setup *setup);
 void setup_announce(const struct setup *setup);
 void setup_free(struct setup *setup);
 
+/* loading.c: what loads from now on has so long, in microseconds, until the
+ * end. In a process of one thread. */
+void load_bound(enum loading how, int64_t limit);
+void load_unbound(void);
+
 /* Loads config and model, and the app if asked for or to be preloaded, without
  * binding anything. For a process that ends then. */
 enum check {
@@ -172,7 +185,7 @@ char *inherit_names(const struct setup *setup);
 
 /* check.c: the process that a reload throws away: loads the config, and says
  * what is wrong on the status pipe. Returns its exit status. */
-int check_for_reload(const struct master *m, int status);
+int check_for_reload(struct master *m, int status);
 
 /* spawn.c: forks. False, with the reason logged: not now. */
 bool spawn_worker(struct master *m, int number);
@@ -202,6 +215,8 @@ void upgrade_cancel(struct master *m);
 /* signals.c: until signals_open() those that ask for something wait; those that
  * end the program end it. */
 void signals_hold(void);
+/* In a child that is no worker: they mean what they mean to any program. */
+void signals_default(void);
 int signals_open(struct err *err);
 void signals_handle(struct master *m);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -19,12 +20,23 @@
 #include "worker/model.h"
 #include "worker/worker.h"
 
+/* How long a config may load that nobody has given a boot_timeout yet. */
+#define PATIENCE (60 * CLOCK_SECOND)
+
 static struct config *load_config(const struct master *m, struct err *err)
 {
-    if (!m->config_text)
-        return config_load(m->config_path, m->overrides, err);
-    struct config_text text = {m->config_path, m->config_text, m->config_size};
-    return config_load_text(&text, m->overrides, err);
+    const struct config *now = m->setup.config;
+    struct config *config;
+    load_bound(m->loading, now ? now->boot_timeout : PATIENCE);
+    if (m->config_text) {
+        struct config_text text = {m->config_path, m->config_text,
+                                   m->config_size};
+        config = config_load_text(&text, m->overrides, err);
+    } else {
+        config = config_load(m->config_path, m->overrides, err);
+    }
+    load_unbound();
+    return config;
 }
 
 static int find_model(struct setup *s, const struct master *m, struct err *err)
@@ -49,14 +61,19 @@ static int enter_directory(const struct config *config, struct err *err)
     return 0;
 }
 
-static int preload(struct setup *s, struct err *err)
+static int preload(struct setup *s, enum loading loading, struct err *err)
 {
+    struct err why;
     if (!s->config->preload_app)
         return 0;
     struct worker w = {.config = s->config, .model = s->model};
     struct app_source source = worker_app_source(&w);
-    s->preloaded = app_new(&source, err);
-    return s->preloaded ? 0 : -1;
+    load_bound(loading, s->config->boot_timeout);
+    s->preloaded = app_new(&source, &why);
+    load_unbound();
+    if (!s->preloaded)
+        return err_set(err, "cannot load the app: %.4000s", why.text);
+    return 0;
 }
 
 /* A path of the config from the directory that we are in. */
@@ -80,8 +97,8 @@ static int check_log(const char *path, const char *name, struct err *err)
 }
 
 /* What follows happens in the setup's own directory. */
-static int load_inside(struct setup *s, const struct setup *old,
-                       struct err *err)
+static int load_inside(struct setup *s, const struct master *m,
+                       const struct setup *old, struct err *err)
 {
     const struct config *config = s->config;
     s->directory = getcwd(NULL, 0);
@@ -90,7 +107,7 @@ static int load_inside(struct setup *s, const struct setup *old,
     s->pid = absolute(config->pid);
     if (check_log(config->stderr_path, "stderr_path", err) < 0 ||
         check_log(config->stdout_path, "stdout_path", err) < 0 ||
-        preload(s, err) < 0)
+        preload(s, m->loading, err) < 0)
         return -1;
     return sockets_open(s, old, err);
 }
@@ -106,7 +123,7 @@ int setup_load(struct setup *setup, const struct master *m,
     int rc = -1;
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0)
-        rc = load_inside(&s, old, err);
+        rc = load_inside(&s, m, old, err);
     if (fchdir(here) < 0)
         log_error("cannot go back to the working directory");
     fd_close(&here);
@@ -150,7 +167,7 @@ int setup_check(const struct master *m, enum check what, struct err *err)
     if (s.config && find_model(&s, m, err) == 0 &&
         enter_directory(s.config, err) == 0) {
         s.config->preload_app = s.config->preload_app || what == CHECK_APP;
-        rc = preload(&s, err);
+        rc = preload(&s, m->loading, err);
     }
     setup_free(&s);
     return rc;

@@ -95,6 +95,15 @@ void signals_hold(void)
     sig_hold(early, sizeof early / sizeof *early);
 }
 
+void signals_default(void)
+{
+    int numbers[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        numbers[i] = signals[i].number;
+    sig_default(numbers, COUNT);
+    sig_unblock_all();
+}
+
 int signals_open(struct err *err)
 {
     int numbers[COUNT];

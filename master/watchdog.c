@@ -90,6 +90,16 @@ static void kill_slot(struct master *m, struct slot *slot, const char *why)
     slot_set(slot, SLOT_KILLED);
 }
 
+static void log_late(const struct slot *slot, int64_t now, const char *what)
+{
+    struct late_call call;
+    size_t next = 0;
+    while (heartbeat_late(&slot->heartbeat, now - slot->timeout, &next, &call))
+        log_warn("worker=%d pid=%d a call is late for=%.1fs request=\"%s\": %s",
+                 slot->number, (int)slot->pid, seconds(now - call.entered),
+                 call.request, what);
+}
+
 static void check_call(struct master *m, struct slot *slot, int64_t now)
 {
     char why[96];
@@ -111,8 +121,7 @@ static void check_call(struct master *m, struct slot *slot, int64_t now)
     }
     slot->warnings++;
     slot->warned = now;
-    log_warn("worker=%d pid=%d a call is late: %s", slot->number,
-             (int)slot->pid,
+    log_late(slot, now,
              slot->warnings == 1 ? "interrupting it" : "asking where it is");
     kill(slot->pid, SIGURG);
 }

@@ -331,13 +331,14 @@ Test(life, a_worker_stuck_in_c_code_is_killed_and_replaced)
     cr_assert(signals_come_late() || server_logged(&server, "plain.lua:"));
 }
 
-Test(life, an_app_that_hangs_while_loading_is_killed)
+Test(life, an_app_that_hangs_while_loading_is_ended_with_its_line)
 {
     server.errors_expected = true;
     server_prepare(&server);
     server_write(&server, "hang.lua", "while true do end");
     server_launch(&server, "app(\"hang.lua\") boot_timeout(0.5)");
-    server_await(&server, "not ready within boot_timeout");
+    const char *line = server_await(&server, "boot_timeout=0.5s has passed");
+    cr_assert(signals_come_late() || strstr(line, "hang.lua:1:"), "%s", line);
     int status = server_wait(&server);
     cr_assert_eq(WEXITSTATUS(status), 1);
 }
