@@ -36,10 +36,8 @@ static int build_traceback(lua_State *L)
     lua_State *from = lua_touserdata(L, 1);
     lua_checkstack(L, 20); /* luaL_traceback of 5.4.4 forgets to */
     lua_settop(L, 0);
-    if (app_of(L)->stuck) {
-        lua_pushstring(L, app_of(L)->stuck);
+    if (interrupt_told(L))
         return 1;
-    }
     if (lua_gettop(from) > 0) {
         lua_pushvalue(from, -1);
         lua_xmove(from, L, 1);
@@ -49,7 +47,7 @@ static int build_traceback(lua_State *L)
     const char *text = luaL_tolstring(L, 1, NULL);
     if (lua_type(L, 1) == LUA_TTABLE && strncmp(text, "table: ", 7) == 0)
         text = "(error object is a table without __tostring)";
-    luaL_traceback(L, from, text, 0);
+    coro_traceback(L, from, text);
     return 1;
 }
 
@@ -69,12 +67,9 @@ void app_traceback(lua_State *L, lua_State *from)
 
 static int message_handler(lua_State *L)
 {
-    if (app_of(L)->stuck) {
-        lua_pushstring(L, app_of(L)->stuck);
+    if (interrupt_told(L))
         return 1;
-    }
-    const char *text = luaL_tolstring(L, 1, NULL);
-    luaL_traceback(L, L, text, 1);
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
     return 1;
 }
 
@@ -315,8 +310,7 @@ static int load(struct app *app, const struct app_source *source,
     lua_pushcfunction(app->L, load_source);
     lua_pushlightuserdata(app->L, (void *)source);
     int rc = call_protected(app->L, 1, 1, err);
-    if (rc == 0)
-        rc = adopt_protected(app, source, err);
+    rc = rc == 0 ? adopt_protected(app, source, err) : rc;
     loading_end(app, &here);
     return rc;
 }

@@ -11,6 +11,7 @@
 #include "lua/coro.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -188,6 +189,47 @@ static int wrap(lua_State *L)
     lua_xmove(L, co, 1);
     lua_pushcclosure(L, wrapped, 1);
     return 1;
+}
+
+/* ---- tracebacks ---- */
+
+/* The coroutine in which L waits, having resumed it, or NULL. */
+static lua_State *inner_of(lua_State *L)
+{
+    lua_Debug ar;
+    lua_State *inner = NULL;
+    if (lua_status(L) != LUA_YIELD || !lua_getstack(L, 0, &ar) ||
+        !lua_checkstack(L, 2))
+        return NULL;
+    int top = lua_gettop(L);
+    lua_getinfo(L, "f", &ar);
+    lua_CFunction function = lua_tocfunction(L, -1);
+    if ((function == resume && lua_getlocal(L, &ar, 1)) ||
+        (function == wrapped && lua_getupvalue(L, -1, 1)))
+        inner = lua_tothread(L, -1);
+    lua_settop(L, top);
+    return inner;
+}
+
+void coro_add_traceback(lua_State *L, lua_State *co)
+{
+    luaL_traceback(L, co, NULL, 0); /* [text, traceback] */
+    const char *levels = strchr(lua_tostring(L, -1), '\n');
+    lua_pushfstring(L, "%s\nresumed by:%s", lua_tostring(L, -2),
+                    levels ? levels : "");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
+void coro_traceback(lua_State *L, lua_State *from, const char *text)
+{
+    lua_State *chain[COROUTINES_MAX] = {from};
+    int n = 1;
+    while (n < COROUTINES_MAX && (chain[n] = inner_of(chain[n - 1])))
+        n++;
+    luaL_traceback(L, chain[--n], text, 0);
+    while (n > 0)
+        coro_add_traceback(L, chain[--n]);
 }
 
 void coro_open(lua_State *L)

@@ -36,6 +36,19 @@ int coro_wait(lua_State *L, const struct wait *wait, lua_KFunction k,
 int coro_yield(lua_State *L, enum call_status why, lua_KFunction k,
                lua_KContext ctx);
 
+/* Tracebacks tell of so many coroutines, the innermost ones. */
+enum {
+    COROUTINES_MAX = 8
+};
+
+/* Pushes the text with the traceback of from; when that waits inside coroutines
+ * of the app's own, with theirs first. */
+void coro_traceback(lua_State *L, lua_State *from, const char *text);
+
+/* (text) -> the text with the traceback of co, which has resumed what it tells
+ * of. */
+void coro_add_traceback(lua_State *L, lua_State *co);
+
 /* Is the yield that lua_resume() reported, with n values on co, ours? */
 bool coro_is_ours(lua_State *co, int n);
 

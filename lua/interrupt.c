@@ -14,18 +14,14 @@
  * that have resumed each other: what the app makes of the error may tell less.
  */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
 #include "base/mem.h"
 #include "config/luaerr.h"
+#include "lua/coro.h"
 #include "lua/state.h"
-
-enum {
-    COROUTINES_MAX = 8 /* of which the stacks are told */
-};
 
 static const char late[] =
     "interrupted: the app stayed here for more than timeout";
@@ -48,12 +44,7 @@ static void push_place(lua_State *L, const struct app *app)
     const struct active *a = app->top;
     for (int i = 1; i < COROUTINES_MAX && a && a->below; i++) {
         a = a->below;
-        luaL_traceback(L, a->co, NULL, 0); /* [text, traceback] */
-        const char *levels = strchr(lua_tostring(L, -1), '\n');
-        lua_pushfstring(L, "%s\nresumed by:%s", lua_tostring(L, -2),
-                        levels ? levels : "");
-        lua_replace(L, -3);
-        lua_pop(L, 1);
+        coro_add_traceback(L, a->co);
     }
 }
 
@@ -88,6 +79,14 @@ void interrupt_over(struct app *app, lua_State *co)
     lua_sethook(co, NULL, 0, 0);
     free(app->stuck);
     app->stuck = NULL;
+}
+
+bool interrupt_told(lua_State *L)
+{
+    const char *stuck = app_of(L)->stuck;
+    if (stuck)
+        lua_pushstring(L, stuck);
+    return stuck != NULL;
 }
 
 static void interrupt(struct app *app, const char *why)

@@ -89,6 +89,10 @@ static inline struct app *app_of(lua_State *L)
 void interrupt_arm(lua_State *L);
 void interrupt_over(struct app *app, lua_State *co);
 
+/* Pushes where the app was when it was interrupted, with its traceback. False,
+ * with nothing pushed: it was not. */
+bool interrupt_told(lua_State *L);
+
 /* Around the code of an app that is loaded or booted, in its main state. */
 void loading_begin(struct app *app, struct active *here);
 void loading_end(struct app *app, struct active *here);

@@ -159,6 +159,42 @@ Test(coro, two_calls_wait_in_the_same_iterator_without_harm)
     app_free(app);
 }
 
+static const char cancelled_app[] =
+    "local rainbows = require 'rainbows'\n"
+    "local function nap()\n"
+    "  rainbows.sleep(9)\n"
+    "end\n"
+    "local function inner()\n"
+    "  coroutine.wrap(nap)()\n"
+    "end\n"
+    "return function()\n"
+    "  coroutine.resume(coroutine.create(inner))\n"
+    "  return 200, {}, ''\n"
+    "end";
+
+Test(coro, cancelled_wait_is_told_through_all_coroutines)
+{
+    static const char *const places[] = {"cancelled\nstack traceback:",
+                                         ":3: in ",
+                                         "resumed by:",
+                                         ":6: in ",
+                                         "resumed by:",
+                                         ":9: in "};
+    struct ask a;
+    struct app *app = app_text(cancelled_app);
+    ask_begin(&a, app, GET, NULL);
+    cr_assert_eq(ask_step(&a), CALL_WAITS);
+    call_cancel(a.call, "cancelled");
+    const char *at = call_error(a.call);
+    for (int i = 0; i < 6; i++) {
+        at = strstr(at, places[i]);
+        cr_assert_not_null(at, "%s: %s", places[i], call_error(a.call));
+        at++;
+    }
+    ask_end(&a);
+    app_free(app);
+}
+
 /* ---- where nothing can yield ---- */
 
 static void blocks_once(struct app *app, const char *want)
