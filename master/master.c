@@ -199,6 +199,7 @@ int master_run(const struct invocation *invocation)
     log_set_actor("master pid=%d", (int)getpid());
     if (start(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);
+        pidfile_remove(m.setup.pid);
         let_go(&m);
         return EXIT_NOT_STARTED;
     }

@@ -253,8 +253,12 @@ int64_t watchdog_next(const struct slot *slot, int64_t due);
 void stop_begin(struct master *m, enum stop how);
 void reopen_logs(struct master *m);
 
-/* pidfile.c: all do nothing when path is NULL. */
+/* pidfile.c: all do nothing when path is NULL. Is no server running that the
+ * file names? -1 with err set when one is. */
+int pidfile_check(const char *path, struct err *err);
+/* The same, and the file names this process then. */
 int pidfile_write(const char *path, struct err *err);
+/* Only if it names this process. */
 void pidfile_remove(const char *path);
 /* path becomes path.oldbin, for the new master of an upgrade to have it. -1
  * with err set: a living process has that. */

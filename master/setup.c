@@ -105,6 +105,10 @@ static int load_inside(struct setup *s, const struct master *m,
     if (!s->directory)
         return err_sys(err, "cannot say what the working directory is");
     s->pid = absolute(config->pid);
+    /* Another server is told of before anything is bound, where the two would
+     * first get in each other's way. */
+    if (!old->config && pidfile_check(s->pid, err) < 0)
+        return -1;
     if (check_log(config->stderr_path, "stderr_path", err) < 0 ||
         check_log(config->stdout_path, "stdout_path", err) < 0 ||
         preload(s, m->loading, err) < 0)
