@@ -97,6 +97,7 @@ static int start(struct master *m, struct err *err)
         return err_sys(err, "cannot enter %s", m->setup.directory);
     keep_config_path(m);
     m->loading = LOADING_SERVING;
+    files_allow(&m->setup);
     m->generation = 1;
     m->workers = m->setup.config->worker_processes;
     slots_init(&m->slots);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "config/config.h"
 #include "master/slots.h"
@@ -211,6 +212,11 @@ void upgrade_turn(struct master *m);
 bool upgrade_ended(struct master *m, pid_t pid, const char *how);
 /* The server stops: the new master of an upgrade that has not ended, too. */
 void upgrade_cancel(struct master *m);
+
+/* files.c: the descriptors that the setup needs in one process; raises
+ * RLIMIT_NOFILE to that, or logs that it cannot. */
+rlim_t files_needed(const struct setup *setup);
+void files_allow(const struct setup *setup);
 
 /* signals.c: until signals_open() those that ask for something wait; those that
  * end the program end it. */

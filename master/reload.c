@@ -89,6 +89,7 @@ static int prepare(struct master *m, struct err *err)
     struct setup *next = &m->reload.next;
     if (setup_load(next, m, &m->setup, err) < 0)
         return -1;
+    files_allow(next);
     if (!same(next->pid, m->setup.pid) && pidfile_write(next->pid, err) < 0)
         return -1;
     return 0;
