@@ -53,6 +53,9 @@ output_buffer_size(64 * 1024)           -- what may wait for a slow client
 early_hints(false)            -- give apps rack.early_hints, for 103 answers
 preload_app(false)            -- load the app in the master, before any fork
 -- working_directory("/srv/app")        -- where relative paths start from
+-- user("www-data")                     -- whom the workers become, if root
+-- group("www-data")                    -- and of which group
+-- umask(tonumber("027", 8))            -- permissions new files do not get
 -- pid("/run/rainbows.pid")             -- a file with the master's process id
 -- stderr_path("log/stderr.log")        -- the log, and what apps write there
 -- stdout_path("log/stdout.log")        -- what apps print

@@ -30,6 +30,16 @@ struct listen_spec {
                                     empty: everybody, without */
 };
 
+#define NO_ID ((unsigned)-1)
+
+/* Whom the workers become: user() and group(), looked up. */
+struct run_as {
+    char *user, *group; /* owned; as written; NULL: not set */
+    char *login, *home; /* owned; as the system has the user; NULL: it does
+                           not know the id */
+    unsigned uid, gid;  /* NO_ID: it stays as it is */
+};
+
 enum config_hook {
     HOOK_BEFORE_FORK,
     HOOK_AFTER_FORK,
@@ -80,6 +90,8 @@ struct config {
     bool early_hints;
     bool preload_app;
     char *working_directory; /* owned or NULL, like the strings below */
+    struct run_as run_as;
+    int umask; /* -1: as it is */
     char *pid;
     char *stderr_path;
     char *stdout_path;
@@ -92,6 +104,9 @@ struct config {
     void *lua;      /* owned; the fenced lua_State that the file ran in and the
                        hooks run in; NULL without a file */
     int hooks[HOOK_COUNT]; /* references in it; -1: not set */
+
+    const char *places[64]; /* borrowed from lua; where the file sets the
+                               directive of row i: "config.lua:7"; NULL: not */
 };
 
 /* What the command line says instead of, or besides, the file. */
@@ -127,6 +142,10 @@ void config_free(struct config *config); /* NULL is fine */
 
 /* Does the file or the command line set the directive of that name? */
 bool config_sets(const struct config *config, const char *name);
+
+/* Where the file sets the directive of that name, "config.lua:7"; else the
+ * name of the file. */
+const char *config_place(const struct config *config, const char *name);
 
 /* The names of all directives, ended by NULL. For app states, which run the
  * config's text for its app(function) with the others as no-ops. */

@@ -45,6 +45,9 @@ extern const struct kind kind_level;    /* int: enum log_level */
 extern const struct kind kind_app;      /* struct config's app */
 extern const struct kind kind_use;      /* its use and use_line */
 extern const struct kind kind_hook;     /* a reference in its hooks */
+extern const struct kind kind_user;     /* its run_as */
+extern const struct kind kind_group;    /* the same */
+extern const struct kind kind_umask;    /* int: permission bits, nil: -1 */
 extern const struct kind kind_listen;   /* its listens */
 extern const struct kind kind_networks; /* struct cidrs */
 extern const struct kind kind_peers;    /* the same, false: empty */

@@ -19,6 +19,7 @@
 #include "config/kinds.h"
 #include "config/listen.h"
 #include "config/luaerr.h"
+#include "config/run_as.h"
 
 struct load {
     struct config *config;
@@ -60,7 +61,7 @@ static int call_directive(lua_State *L)
                      d->kind->args, d->kind->args > 1 ? "s" : "",
                      lua_gettop(L));
     d->kind->take(L, 1, d, config);
-    luaerr_push_place(L);
+    config->places[d - directives] = luaerr_push_place(L);
     lua_setfield(L, lua_upvalueindex(UP_PLACES), d->name);
     return 0;
 }
@@ -111,6 +112,14 @@ bool config_sets(const struct config *config, const char *name)
 {
     const struct directive *d = directive_find(directives, name);
     return d && config->given >> (d - directives) & 1;
+}
+
+const char *config_place(const struct config *config, const char *name)
+{
+    const struct directive *d = directive_find(directives, name);
+    if (d && config->places[d - directives])
+        return config->places[d - directives];
+    return config->path ? config->path : "the command line";
 }
 
 static void refuse_missing(lua_State *L, const struct directive *d,
@@ -202,6 +211,8 @@ static int load_protected(lua_State *L)
     preload_module(L);
     lua_newtable(L);
     int places = lua_gettop(L);
+    lua_pushvalue(L, places); /* its texts are config->places */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, config->places);
     if (config->path) {
         lua_pushlightuserdata(L, config);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &loading);
@@ -223,6 +234,7 @@ static struct config *config_new(void)
     struct config *config = xcalloc(1, sizeof *config);
     for (int i = 0; i < HOOK_COUNT; i++)
         config->hooks[i] = LUA_REFNIL;
+    run_as_init(&config->run_as);
     return config;
 }
 
@@ -286,6 +298,7 @@ void config_free(struct config *config)
         if (d->kind == &kind_string)
             free(*(char **)kind_field(d, config));
     listen_clear(config);
+    run_as_fini(&config->run_as);
     free(config->use);
     free(config->app);
     free(config->text);

@@ -34,6 +34,7 @@ int master_check(const struct invocation *invocation)
     m.overrides = invocation->overrides;
     m.find_model = invocation->find_model;
     m.config_path = (char *)invocation->config_path;
+    m.start_umask = setup_umask();
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)

@@ -72,6 +72,7 @@ static void keep_invocation(struct master *m, const struct invocation *how)
     m->overrides = how->overrides;
     m->find_model = how->find_model;
     m->start_directory = name_directory();
+    m->start_umask = setup_umask();
     if (how->config_path)
         m->config_path = xstrdup(how->config_path);
 }

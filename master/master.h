@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include "config/config.h"
 #include "master/slots.h"
@@ -43,6 +44,7 @@ struct setup {
     size_t listener_count;
     char *directory;       /* owned; the working directory, absolute */
     char *pid;             /* owned; the pid file, absolute, or NULL */
+    mode_t umask;          /* of its processes */
     struct app *preloaded; /* owned; NULL without preload_app */
 };
 
@@ -106,6 +108,7 @@ struct master {
     char *config_text;     /* owned; loaded in the file's stead; NULL: the file
                               itself is read */
     size_t config_size;
+    mode_t start_umask;
     enum loading loading;
     struct setup setup;
     struct setup given; /* sockets of before the start, and what is left of
@@ -140,7 +143,9 @@ int master_check(const struct invocation *invocation);
  * both want, binds the rest. The master's own directory stays. */
 int setup_load(struct setup *setup, const struct master *m,
                const struct setup *old, struct err *err);
-/* Makes its working directory the process's. -1 with errno. */
+/* The umask of this process. */
+mode_t setup_umask(void);
+/* Makes its working directory and umask the process's. -1 with errno. */
 int setup_enter(const struct setup *setup);
 /* Logs where it listens, and what of the config the model does not use. */
 void setup_announce(const struct setup *setup);

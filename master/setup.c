@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@
 #include "lua/app.h"
 #include "master/master.h"
 #include "worker/model.h"
+#include "worker/privilege.h"
 #include "worker/worker.h"
 
 /* How long a config may load that nobody has given a boot_timeout yet. */
@@ -53,11 +55,18 @@ static int find_model(struct setup *s, const struct master *m, struct err *err)
     return 0;
 }
 
-static int enter_directory(const struct config *config, struct err *err)
+/* What the config changes of the process before anything is made. */
+static int enter(struct setup *s, const struct master *m, struct err *err)
 {
+    const struct config *config = s->config;
+    if (privilege_check(config, err) < 0)
+        return -1;
     if (config->working_directory && chdir(config->working_directory) < 0)
-        return err_sys(err, "working_directory: cannot enter %s",
+        return err_sys(err, "%s: working_directory: cannot enter %s",
+                       config_place(config, "working_directory"),
                        config->working_directory);
+    s->umask = config->umask < 0 ? m->start_umask : (mode_t)config->umask;
+    umask(s->umask);
     return 0;
 }
 
@@ -116,6 +125,17 @@ static int load_inside(struct setup *s, const struct master *m,
     return sockets_open(s, old, err);
 }
 
+/* Where relative paths begin, and with what new files are made, whatever the
+ * setup before this one has changed. */
+static int enter_start(const struct master *m, struct err *err)
+{
+    if (m->start_directory && chdir(m->start_directory) < 0)
+        return err_sys(err, "cannot enter %s, where the server was started",
+                       m->start_directory);
+    umask(m->start_umask);
+    return 0;
+}
+
 int setup_load(struct setup *setup, const struct master *m,
                const struct setup *old, struct err *err)
 {
@@ -123,11 +143,13 @@ int setup_load(struct setup *setup, const struct master *m,
     int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (here < 0) /* there would be no way back */
         return err_sys(err, "cannot open the working directory");
-    s.config = load_config(m, err);
+    mode_t mask = setup_umask();
+    if (enter_start(m, err) == 0)
+        s.config = load_config(m, err);
     int rc = -1;
-    if (s.config && find_model(&s, m, err) == 0 &&
-        enter_directory(s.config, err) == 0)
+    if (s.config && find_model(&s, m, err) == 0 && enter(&s, m, err) == 0)
         rc = load_inside(&s, m, old, err);
+    umask(mask);
     if (fchdir(here) < 0)
         log_error("cannot go back to the working directory");
     fd_close(&here);
@@ -138,14 +160,25 @@ int setup_load(struct setup *setup, const struct master *m,
     return rc;
 }
 
+mode_t setup_umask(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return mask;
+}
+
 int setup_enter(const struct setup *s)
 {
+    umask(s->umask);
     return chdir(s->directory);
 }
 
 void setup_announce(const struct setup *s)
 {
     sockets_announce(s);
+    if (s->config->preload_app && privilege_changes(s->config))
+        log_warn("preload_app: the app is loaded as root, by the master; user "
+                 "and group hold in the workers only");
     for (const char *const *name = s->model->unused; *name; name++)
         if (config_sets(s->config, *name))
             log_info("%s is not used by model=%s", *name, s->model->name);
@@ -163,16 +196,27 @@ void setup_free(struct setup *s)
     *s = (struct setup){0};
 }
 
+/* An app is loaded as it will be: by the user, or with preload_app by us. */
+static int check_app(struct setup *s, const struct master *m, enum check what,
+                     struct err *err)
+{
+    struct config *config = s->config;
+    if (what == CHECK_APP && !config->preload_app) {
+        if (privilege_drop(config, err) < 0)
+            return -1;
+        config->preload_app = true;
+    }
+    return preload(s, m->loading, err);
+}
+
 int setup_check(const struct master *m, enum check what, struct err *err)
 {
     struct setup s = {0};
-    s.config = load_config(m, err);
+    if (enter_start(m, err) == 0)
+        s.config = load_config(m, err);
     int rc = -1;
-    if (s.config && find_model(&s, m, err) == 0 &&
-        enter_directory(s.config, err) == 0) {
-        s.config->preload_app = s.config->preload_app || what == CHECK_APP;
-        rc = preload(&s, m->loading, err);
-    }
+    if (s.config && find_model(&s, m, err) == 0 && enter(&s, m, err) == 0)
+        rc = check_app(&s, m, what, err);
     setup_free(&s);
     return rc;
 }

@@ -26,6 +26,7 @@
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
 #include "worker/model.h"
+#include "worker/privilege.h"
 #include "worker/urgent.h"
 
 /* SIGCHLD stays as it is, or the app's io.popen():close() could not learn how
@@ -137,7 +138,8 @@ static int boot(struct worker *w, struct err *err)
     title_set("rainbows worker[%d] %s (loading)", w->number, w->model->name);
     parser_init();
     set_limits(w);
-    if (run_hook(w, HOOK_AFTER_FORK, err) < 0)
+    if (run_hook(w, HOOK_AFTER_FORK, err) < 0 ||
+        privilege_drop(w->config, err) < 0)
         return -1;
     if (load_apps(w, &why) < 0)
         return err_set(err, "cannot load the app: %.*s", STATUS_TEXT, why.text);

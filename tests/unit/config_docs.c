@@ -189,8 +189,8 @@ Test(config_docs, faults_in_config_lua_are_noticed)
         {"\napp(", "\n"},
         {"\n-- pid(", "\npid("},
         {"\n-- pid(", "\n"},
-        {"\n-- pid(", "\n-- user()\n-- pid("},
-        {"\nuse(", "\nuser()\nuse("},
+        {"\n-- pid(", "\n-- xyzzy()\n-- pid("},
+        {"\nuse(", "\nxyzzy()\nuse("},
         {0},
     };
     notices(CONFIG, faults_of_config, changes);
@@ -200,7 +200,7 @@ Test(config_docs, faults_in_the_reference_are_noticed)
 {
     static const struct change changes[] = {
         {"### `pid`", "###"},
-        {"### `pid`", "### `user`\n\n### `pid`"},
+        {"### `pid`", "### `xyzzy`\n\n### `pid`"},
         {"Default: `\"Base\"`", "Default: `\"base\"`"},
         {"Required", "Default: `nil`"},
         {"| `tries` | `5` |", "| `tries` | `6` |"},
