@@ -34,11 +34,12 @@ enum {
 static int open_logs(const struct config *config, struct err *err)
 {
     log_set_level((enum log_level)config->log_level);
-    if (config->stderr_path && log_reopen(config->stderr_path, 2) < 0)
-        return err_sys(err, "stderr_path: cannot open %s", config->stderr_path);
-    if (config->stdout_path && log_reopen(config->stdout_path, 1) < 0)
-        return err_sys(err, "stdout_path: cannot open %s", config->stdout_path);
-    return 0;
+    if (config->stderr_path) {
+        log_info("the log is in %s", config->stderr_path);
+        if (log_open(config, 2, err) < 0)
+            return -1;
+    }
+    return config->stdout_path ? log_open(config, 1, err) : 0;
 }
 
 static void announce(const struct master *m)

@@ -218,6 +218,13 @@ bool upgrade_ended(struct master *m, pid_t pid, const char *how);
 /* The server stops: the new master of an upgrade that has not ended, too. */
 void upgrade_cancel(struct master *m);
 
+/* logs.c: opens stderr_path (fd 2) or stdout_path (fd 1) in place of fd, if it
+ * is set, so that workers can open it again. -1 with err set and fd untouched.
+ */
+int log_open(const struct config *config, int fd, struct err *err);
+/* Can both be opened? */
+int logs_check(const struct config *config, struct err *err);
+
 /* files.c: the descriptors that the setup needs in one process; raises
  * RLIMIT_NOFILE to that, or logs that it cannot. */
 rlim_t files_needed(const struct setup *setup);

@@ -94,17 +94,6 @@ static char *absolute(const char *path)
     return xasprintf("%s/%s", here, path);
 }
 
-static int check_log(const char *path, const char *name, struct err *err)
-{
-    if (!path)
-        return 0;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return err_sys(err, "%s: cannot open %s", name, path);
-    close(fd);
-    return 0;
-}
-
 /* What follows happens in the setup's own directory. */
 static int load_inside(struct setup *s, const struct master *m,
                        const struct setup *old, struct err *err)
@@ -118,9 +107,7 @@ static int load_inside(struct setup *s, const struct master *m,
      * first get in each other's way. */
     if (!old->config && pidfile_check(s->pid, err) < 0)
         return -1;
-    if (check_log(config->stderr_path, "stderr_path", err) < 0 ||
-        check_log(config->stdout_path, "stdout_path", err) < 0 ||
-        preload(s, m->loading, err) < 0)
+    if (logs_check(config, err) < 0 || preload(s, m->loading, err) < 0)
         return -1;
     return sockets_open(s, old, err);
 }

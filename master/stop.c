@@ -2,11 +2,10 @@
 /*
  * Ending the server, and the small things that go to all workers.
  */
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/title.h"
@@ -69,18 +68,19 @@ void stop_begin(struct master *m, enum stop how)
     close_listeners(m);
 }
 
-static void reopen(const char *path, int fd)
+static void reopen(const struct master *m, int fd)
 {
-    if (path && log_reopen(path, fd) < 0)
-        log_error("cannot reopen %s: %s", path, strerror(errno));
+    struct err err;
+    if (log_open(m->setup.config, fd, &err) < 0)
+        log_error("logs not reopened: %s", err.text);
 }
 
 void reopen_logs(struct master *m)
 {
-    reopen(m->setup.config->stderr_path, 2);
-    reopen(m->setup.config->stdout_path, 1);
+    reopen(m, 2);
+    reopen(m, 1);
     for (size_t i = 0; i < SLOT_COUNT; i++)
-        if (m->slots.slot[i].state == SLOT_READY ||
+        if (slot_works(&m->slots.slot[i]) ||
             m->slots.slot[i].state == SLOT_LEAVING)
             slot_tell(&m->slots.slot[i], CONTROL_REOPEN);
     log_info("logs reopened");

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stderr_path and stdout_path as the master opens them. Workers of another user
+ * must be able to open them again after a rotation, so what the master creates
+ * it gives to that user.
+ *
+ * Their directory may be the user's own, who must not get at files of others
+ * through us: put in the log's place as a symbolic or a hard link, or moved
+ * there, such a file would be given away. So only what we have just created
+ * changes hands, and what lies in a directory that only we can write to; and
+ * links that somebody else has made are not followed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "master/master.h"
+#include "worker/privilege.h"
+
+enum {
+    APPEND = O_WRONLY | O_APPEND | O_CLOEXEC,
+    NEW_FILE = 0644
+};
+
+static bool only_we_write_beside(const char *path)
+{
+    struct stat st;
+    char *copy = xstrdup(path);
+    int rc = stat(dirname(copy), &st);
+    free(copy);
+    return rc == 0 && st.st_uid == geteuid() &&
+           !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* The log was there before. */
+static void give_old(int file, const char *path, const struct run_as *as)
+{
+    struct stat st;
+    uid_t uid = as->user ? as->uid : geteuid();
+    if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode) ||
+        (st.st_uid == uid && st.st_gid == as->gid))
+        return;
+    if (st.st_nlink == 1 && only_we_write_beside(path) &&
+        fchown(file, uid, as->gid) == 0)
+        return;
+    log_warn("%s belongs to uid=%u gid=%u, which is left so, as others can "
+             "write to its directory or it has a second name; workers may be "
+             "unable to reopen it: chown it",
+             path, st.st_uid, st.st_gid);
+}
+
+/* A symbolic link: ours is followed, to whatever it is. */
+static int follow(const char *path, struct err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && st.st_uid != geteuid())
+        return err_set(err,
+                       "cannot open %s: it is a symbolic link of uid=%u, which "
+                       "root does not follow; remove it, or chown -h it to "
+                       "root",
+                       path, st.st_uid);
+    int file = open(path, APPEND | O_CREAT, NEW_FILE);
+    return file < 0 ? err_sys(err, "cannot open %s", path) : file;
+}
+
+/* Opens it for workers of another user; -1 with err set. */
+static int open_for_others(const char *path, const struct run_as *as,
+                           struct err *err)
+{
+    int file = open(path, APPEND | O_CREAT | O_EXCL, NEW_FILE);
+    if (file >= 0) {
+        if (fchown(file, as->user ? as->uid : geteuid(), as->gid) < 0)
+            log_warn("cannot chown %s: %s", path, strerror(errno));
+        return file;
+    }
+    if (errno == EEXIST)
+        file = open(path, APPEND | O_NOFOLLOW);
+    if (file >= 0)
+        give_old(file, path, as);
+    else if (errno == ELOOP)
+        file = follow(path, err);
+    else
+        err_sys(err, "cannot open %s", path);
+    return file;
+}
+
+static int open_file(const struct config *config, const char *path,
+                     struct err *err)
+{
+    if (privilege_changes(config))
+        return open_for_others(path, &config->run_as, err);
+    int file = open(path, APPEND | O_CREAT, NEW_FILE);
+    return file < 0 ? err_sys(err, "cannot open %s", path) : file;
+}
+
+/* In place of fd; -1: only to see whether it can be done. */
+static int open_as(const struct config *config, const char *path, int fd,
+                   struct err *err)
+{
+    if (!path)
+        return 0;
+    int file = open_file(config, path, err);
+    if (file < 0)
+        return -1;
+    int rc = fd < 0 ? 0 : dup2(file, fd);
+    close(file);
+    return rc < 0 ? err_sys(err, "cannot open %s", path) : 0;
+}
+
+int log_open(const struct config *config, int fd, struct err *err)
+{
+    const char *path = fd == 2 ? config->stderr_path : config->stdout_path;
+    struct err why;
+    if (open_as(config, path, fd, &why) == 0)
+        return 0;
+    return err_set(err, "%s: %s", fd == 2 ? "stderr_path" : "stdout_path",
+                   why.text);
+}
+
+int logs_check(const struct config *config, struct err *err)
+{
+    struct err why;
+    if (open_as(config, config->stderr_path, -1, &why) < 0)
+        return err_set(err, "stderr_path: %s", why.text);
+    if (open_as(config, config->stdout_path, -1, &why) < 0)
+        return err_set(err, "stdout_path: %s", why.text);
+    return 0;
+}
