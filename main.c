@@ -30,6 +30,8 @@ static const char help[] =
     "  -o, --host HOST          host to listen on (0.0.0.0)\n"
     "  -p, --port PORT          port to listen on (8080)\n"
     "  -w, --workers N          number of worker processes\n"
+    "  -D, --daemonize          run in the background; exit 0 as soon as it "
+    "serves\n"
     "  -t, --check              load config and app, say what is wrong, exit\n"
     "  -T, --print-config       print the config in force, exit\n"
     "      --help-config [NAME] explain the directives of the config, exit\n"
@@ -73,6 +75,7 @@ static const struct option options[] = {
     {"host", required_argument, NULL, 'o'},
     {"port", required_argument, NULL, 'p'},
     {"workers", required_argument, NULL, 'w'},
+    {"daemonize", no_argument, NULL, 'D'},
     {"check", no_argument, NULL, 't'},
     {"print-config", no_argument, NULL, 'T'},
     {"help-config", no_argument, NULL, OPT_HELP_CONFIG},
@@ -119,6 +122,9 @@ static void take_option(struct command *cmd, int option)
     case 'p':
         cmd->port = optarg;
         return;
+    case 'D':
+        cmd->overrides.daemonize = true;
+        return;
     case 'w':
         set_workers(cmd, optarg);
         return;
@@ -146,8 +152,8 @@ static void parse(struct command *cmd, int argc, char **argv)
     cmd->listens = xcalloc((size_t)argc + 1, sizeof *cmd->listens);
     cmd->overrides.listens = cmd->listens;
     int option;
-    while ((option =
-                getopt_long(argc, argv, "c:l:o:p:w:tTvh", options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "c:l:o:p:w:DtTvh", options,
+                                 NULL)) != -1)
         take_option(cmd, option);
     join_host_and_port(cmd);
     if (optind < argc)

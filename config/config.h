@@ -115,6 +115,7 @@ struct config_overrides {
     size_t listen_count;
     int worker_processes; /* 0: not given */
     const char *app;      /* NULL: not given */
+    bool daemonize;       /* what is not given a log is silent */
 };
 
 /*

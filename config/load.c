@@ -153,6 +153,15 @@ static void take_defaults(lua_State *L, int places, struct config *config)
     }
 }
 
+/* In the background nobody reads standard output and standard error. */
+static void be_silent(struct config *config)
+{
+    if (!config->stdout_path)
+        config->stdout_path = xstrdup("/dev/null");
+    if (!config->stderr_path)
+        config->stderr_path = xstrdup("/dev/null");
+}
+
 static int nothing(lua_State *L)
 {
     (void)L;
@@ -226,6 +235,8 @@ static int load_protected(lua_State *L)
     if (load->overrides)
         take_overrides(L, places, load);
     take_defaults(L, places, config);
+    if (load->overrides && load->overrides->daemonize)
+        be_silent(config);
     return 0;
 }
 

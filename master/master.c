@@ -31,15 +31,22 @@ enum {
     MEMORY_ASIDE = 4 << 20
 };
 
+/* While somebody waits for a start in the background, nothing goes where it
+ * would be lost. */
+static bool opens_now(const char *path)
+{
+    return path && !(daemon_awaited() && strcmp(path, "/dev/null") == 0);
+}
+
 static int open_logs(const struct config *config, struct err *err)
 {
     log_set_level((enum log_level)config->log_level);
-    if (config->stderr_path) {
+    if (opens_now(config->stderr_path)) {
         log_info("the log is in %s", config->stderr_path);
         if (log_open(config, 2, err) < 0)
             return -1;
     }
-    return config->stdout_path ? log_open(config, 1, err) : 0;
+    return opens_now(config->stdout_path) ? log_open(config, 1, err) : 0;
 }
 
 static void announce(const struct master *m)
@@ -161,6 +168,17 @@ static bool anyone_left(const struct master *m)
     return m->upgrade.pid && m->stop != STOP_HANDOVER;
 }
 
+/* The first worker is ready. */
+static void tell_started(struct master *m)
+{
+    log_info("serving");
+    inherit_settle(m);
+    if (!daemon_awaited())
+        return;
+    reopen_logs(m); /* those that had to wait */
+    daemon_ready();
+}
+
 static void loop(struct master *m)
 {
     bool told = false;
@@ -176,10 +194,8 @@ static void loop(struct master *m)
         keep_workers(m);
         if (m->stop && !anyone_left(m))
             return;
-        if (m->started && !told) {
-            log_info("serving");
-            inherit_settle(m);
-        }
+        if (m->started && !told)
+            tell_started(m);
         told = m->started;
         wait_for_news(m);
     }
@@ -197,6 +213,8 @@ int master_run(const struct invocation *invocation)
 {
     static struct master m; /* zeroed, and too large for a stack */
     struct err err;
+    if (invocation->overrides->daemonize)
+        daemon_start();
     signals_hold();
     keep_invocation(&m, invocation);
     log_set_actor("master pid=%d", (int)getpid());

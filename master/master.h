@@ -230,6 +230,19 @@ int logs_check(const struct config *config, struct err *err);
 rlim_t files_needed(const struct setup *setup);
 void files_allow(const struct setup *setup);
 
+/*
+ * daemon.c: -D. daemon_start() returns in a process in the background; the one
+ * that was called waits until daemon_ready(), or the end of the server, and
+ * ends with exit status 0 or 1. The others do nothing when nobody waits.
+ */
+void daemon_start(void);
+bool daemon_awaited(void);
+/* How long a start may take from now on; base/clock.h. */
+void daemon_patience(int64_t time);
+void daemon_ready(void);
+/* In a worker: it has nothing to do with it. */
+void daemon_forget(void);
+
 /* signals.c: until signals_open() those that ask for something wait; those that
  * end the program end it. */
 void signals_hold(void);

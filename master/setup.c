@@ -133,6 +133,8 @@ int setup_load(struct setup *setup, const struct master *m,
     mode_t mask = setup_umask();
     if (enter_start(m, err) == 0)
         s.config = load_config(m, err);
+    if (s.config)
+        daemon_patience(s.config->boot_timeout);
     int rc = -1;
     if (s.config && find_model(&s, m, err) == 0 && enter(&s, m, err) == 0)
         rc = load_inside(&s, m, old, err);

@@ -49,6 +49,7 @@ static void run_hook(const struct order *order)
 /* In the child: everything of the master's that is not for workers. */
 static void close_masters(struct master *m)
 {
+    daemon_forget();
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         fd_close(&m->slots.slot[i].control);
         fd_close(&m->slots.slot[i].status);

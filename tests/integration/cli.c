@@ -106,10 +106,10 @@ Test(cli, prints_help_that_fits_a_terminal)
 Test(cli, names_every_option_in_its_help)
 {
     static const char *const options[] = {
-        "-c, --config-file",  "-l, --listen",  "-o, --host",
-        "-p, --port",         "-w, --workers", "-t, --check",
-        "-T, --print-config", "--help-config", "--print-models",
-        "-v, --version",      "-h, --help"};
+        "-c, --config-file", "-l, --listen",       "-o, --host",
+        "-p, --port",        "-w, --workers",      "-D, --daemonize",
+        "-t, --check",       "-T, --print-config", "--help-config",
+        "--print-models",    "-v, --version",      "-h, --help"};
     assert_exits(0, "-h");
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         assert_says(options[i]);
