@@ -249,6 +249,8 @@ static void run_server(const struct server *s)
         setenv("LD_PRELOAD", s->preload, 1);
         setenv("SYSCOUNT_FILE", s->preload_file, 1);
     }
+    if (s->become)
+        s->become();
     char *command = xasprintf("exec %s %s", RAINBOWS, s->args);
     if (s->args)
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
