@@ -119,6 +119,7 @@ static int start(struct master *m, struct err *err)
     title_set("rainbows master %s%s", m->config_path ? "-c " : "",
               m->config_path ? m->config_path : m->setup.config->app);
     announce(m);
+    notify_open(m);
     return 0;
 }
 
@@ -172,7 +173,7 @@ static bool anyone_left(const struct master *m)
 static void tell_started(struct master *m)
 {
     log_info("serving");
-    inherit_settle(m);
+    notify_ready(m);
     if (!daemon_awaited())
         return;
     reopen_logs(m); /* those that had to wait */
@@ -197,6 +198,7 @@ static void loop(struct master *m)
         if (m->started && !told)
             tell_started(m);
         told = m->started;
+        notify_tick(m);
         wait_for_news(m);
     }
 }

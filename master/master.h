@@ -189,6 +189,27 @@ void inherit_settle(struct master *m);
  * master; free(3) it. */
 char *inherit_names(const struct setup *setup);
 
+/*
+ * notify.c: what systemd is told, sd_notify(3). All of it does nothing when
+ * NOTIFY_SOCKET is not set.
+ */
+void notify_open(const struct master *m); /* when the config is loaded */
+void notify_close(void);                  /* in a worker */
+/* A worker serves for the first time. */
+void notify_ready(const struct master *m);
+/* A reload begins; its end is noticed by itself. */
+void notify_reloading(void);
+/* When the workers know that they are to leave. */
+void notify_stopping(const struct master *m);
+/* An upgrade: the new master is the service now, this one falls silent; and
+ * there, where we are the new one. */
+void notify_hand_over(pid_t pid);
+void notify_take_over(const struct master *m);
+/* In each turn of the loop: the keep-alive, and what has changed. */
+void notify_tick(const struct master *m);
+/* due, or earlier when there is something to tell; base/clock.h. */
+int64_t notify_due(int64_t due);
+
 /* check.c: the process that a reload throws away: loads the config, and says
  * what is wrong on the status pipe. Returns its exit status. */
 int check_for_reload(struct master *m, int status);
@@ -207,6 +228,9 @@ void reload_canary_ready(struct master *m, struct slot *canary);
 /* The check or the canary ended; how it did, if not well. */
 void reload_step_ended(struct master *m, const struct slot *slot, bool well);
 void reload_cancel(struct master *m);
+/* Is none under way, and the last one's replacement of workers over, as far as
+ * it will ever be? */
+bool reload_over(const struct master *m);
 
 /* upgrade.c: USR2. */
 void upgrade_ask(struct master *m);

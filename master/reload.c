@@ -68,6 +68,7 @@ static void begin(struct master *m)
 {
     struct err err;
     m->reload.asked = false;
+    notify_reloading();
     log_info("reloading config=%s", path_of(m));
     if (m->config_path) {
         m->config_text = fd_read_file(m->config_path, &m->config_size, &err);
@@ -169,6 +170,11 @@ static bool settled(const struct master *m)
             return false;
     }
     return true;
+}
+
+bool reload_over(const struct master *m)
+{
+    return m->reload.phase == RELOAD_NONE && !m->reload.asked && settled(m);
 }
 
 void reload_ask(struct master *m)

@@ -62,6 +62,7 @@ static int be_worker(const struct order *order, const struct slot *slot,
                      int control, int status)
 {
     struct setup *setup = order->setup;
+    notify_close();
     if (setup_enter(setup) < 0)
         log_warn("cannot enter %s: %s", setup->directory, strerror(errno));
     sockets_tell_proxies(setup);

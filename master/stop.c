@@ -65,6 +65,7 @@ void stop_begin(struct master *m, enum stop how)
     upgrade_cancel(m);
     for (size_t i = 0; i < SLOT_COUNT; i++)
         stop_slot(m, &m->slots.slot[i]);
+    notify_stopping(m);
     close_listeners(m);
 }
 

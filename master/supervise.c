@@ -229,7 +229,7 @@ void keep_workers(struct master *m)
 
 int64_t next_due(const struct master *m)
 {
-    int64_t due = clock_now() + TICK;
+    int64_t due = notify_due(clock_now() + TICK);
     for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY)
             due = watchdog_next(&m->slots.slot[i], due);

@@ -187,6 +187,7 @@ static void hand_over(struct master *m)
     fd_close(&m->upgrade.ready);
     pidfile_remove_aside(m->setup.pid);
     m->upgrade.deadline = 0;
+    notify_hand_over(m->upgrade.pid);
     stop_begin(m, STOP_HANDOVER);
 }
 
@@ -273,6 +274,7 @@ static void take_over(struct master *m)
         log_info("upgrade: ready, taking over");
     fd_close(&m->upgrade.predecessor);
     inherit_settle(m);
+    notify_take_over(m);
 }
 
 void upgrade_turn(struct master *m)
