@@ -2,12 +2,14 @@
 /*
  * worker_processes("auto"). A container usually sees all CPUs of its host and
  * is held back by a quota, so counting CPUs alone starts far too many workers.
- * The quota of every cgroup from ours to the root counts.
+ * The quota of every cgroup from ours to the root counts, of version 2 and of
+ * version 1; a cpuset shows in the CPUs that the process is bound to.
  */
 #include "config/cpus.h"
 
 #include <inttypes.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +18,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
-
-#define CGROUP_ROOT "/sys/fs/cgroup"
 
 int cpus_within_quota(int cpus, const char *cpu_max)
 {
@@ -38,49 +38,110 @@ static int cpus_bound_to(void)
     return online > 0 ? (int)online : 1;
 }
 
-/* Our place in the cgroup tree, "/" or "/system.slice/x.service"; free(3)
- * it. */
-static char *own_cgroup(void)
+/* The next line of /proc/self/cgroup, "4:cpu,cpuacct:/docker/abc": its
+ * controllers and its path, which it is cut into. */
+static bool next_line(char **text, char **controllers, char **path)
 {
-    struct err ignored;
-    size_t len;
-    char *text = fd_read_file("/proc/self/cgroup", &len, &ignored);
-    char *at = text;
-    while (at && strncmp(at, "0::/", 4) != 0) {
-        at = strchr(at, '\n');
-        at = at ? at + 1 : NULL;
-    }
-    char *path = at ? xstrdup(at + 3) : NULL;
-    if (path)
-        path[strcspn(path, "\n")] = '\0';
-    free(text);
-    return path;
+    char *line = strsep(text, "\n");
+    if (!line)
+        return false;
+    strsep(&line, ":");
+    *controllers = strsep(&line, ":");
+    *path = line;
+    return true;
 }
 
-static int within_quota_of(int cpus, const char *cgroup)
+static bool has_cpu(char *controllers)
+{
+    for (char *name; (name = strsep(&controllers, ","));)
+        if (strcmp(name, "cpu") == 0)
+            return true;
+    return false;
+}
+
+static char *read_in(const char *dir, const char *cgroup, const char *name)
 {
     struct err ignored;
     size_t len;
-    char *file = xasprintf("%s%s/cpu.max", CGROUP_ROOT, cgroup);
-    char *text = fd_read_file(file, &len, &ignored);
+    char *path = xasprintf("%s%s/%s", dir, cgroup, name);
+    char *text = fd_read_file(path, &len, &ignored);
+    free(path);
+    return text;
+}
+
+/* Version 2: quota and period in one file. */
+static int within_max(int cpus, const char *dir, const char *cgroup)
+{
+    char *text = read_in(dir, cgroup, "cpu.max");
     if (text)
         cpus = cpus_within_quota(cpus, text);
     free(text);
-    free(file);
+    return cpus;
+}
+
+/* Version 1: a file for each; a quota of -1 is none. */
+static int within_cfs(int cpus, const char *dir, const char *cgroup)
+{
+    char *quota = read_in(dir, cgroup, "cpu.cfs_quota_us");
+    char *period = read_in(dir, cgroup, "cpu.cfs_period_us");
+    if (quota && period) {
+        char *both = xasprintf("%s %s", quota, period);
+        cpus = cpus_within_quota(cpus, both);
+        free(both);
+    }
+    free(quota);
+    free(period);
+    return cpus;
+}
+
+/* From our cgroup to the root. In a container the path may be the host's and
+ * its own files at the root: what is not there bounds nothing. */
+static int within_all(int cpus, const char *dir, char *cgroup,
+                      int (*within)(int, const char *, const char *))
+{
+    if (strcmp(cgroup, "/") == 0)
+        *cgroup = '\0';
+    for (;;) {
+        cpus = within(cpus, dir, cgroup);
+        char *last = strrchr(cgroup, '/');
+        if (!last)
+            return cpus;
+        *last = '\0';
+    }
+}
+
+int cpus_within_cgroups(int cpus, const char *memberships, const char *root)
+{
+    char *text = xstrdup(memberships);
+    char *rest = text, *controllers, *path;
+    char *cpu = xasprintf("%s/cpu", root);
+    char *unified = xasprintf("%s/unified", root); /* beside version 1 */
+    while (next_line(&rest, &controllers, &path)) {
+        if (!path || path[0] != '/')
+            continue;
+        if (has_cpu(controllers)) {
+            cpus = within_all(cpus, cpu, path, within_cfs);
+        } else if (!*controllers) {
+            char *again = xstrdup(path);
+            cpus = within_all(cpus, root, path, within_max);
+            cpus = within_all(cpus, unified, again, within_max);
+            free(again);
+        }
+    }
+    free(unified);
+    free(cpu);
+    free(text);
     return cpus;
 }
 
 int cpus_granted(void)
 {
+    struct err ignored;
+    size_t len;
     int cpus = cpus_bound_to();
-    char *cgroup = own_cgroup();
-    while (cgroup) {
-        cpus = within_quota_of(cpus, cgroup);
-        char *last = strrchr(cgroup, '/');
-        if (!last)
-            break;
-        *last = '\0';
-    }
-    free(cgroup);
+    char *memberships = fd_read_file("/proc/self/cgroup", &len, &ignored);
+    if (memberships)
+        cpus = cpus_within_cgroups(cpus, memberships, "/sys/fs/cgroup");
+    free(memberships);
     return cpus > 0 ? cpus : 1;
 }
