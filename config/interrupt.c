@@ -22,7 +22,7 @@ enum {
     INSTRUCTIONS = 1000
 };
 
-static const char *volatile why; /* NULL: it has time */
+static const char *volatile overdue; /* why; NULL: it has time */
 static lua_State *volatile running;
 static char *stuck; /* owned; the reason and the place, or NULL */
 
@@ -30,14 +30,14 @@ static char *stuck; /* owned; the reason and the place, or NULL */
 static void push_place(lua_State *L)
 {
     luaL_checkstack(L, 20, NULL); /* luaL_traceback of 5.4.4 forgets to */
-    lua_pushfstring(L, "%s: %s", luaerr_push_place(L), why);
+    lua_pushfstring(L, "%s: %s", luaerr_push_place(L), overdue);
     luaL_traceback(L, L, lua_tostring(L, -1), 0);
 }
 
 static void on_steps(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    if (!why)
+    if (!overdue)
         return;
     lua_sethook(L, on_steps, LUA_MASKCOUNT, 1);
     if (!stuck) {
@@ -52,7 +52,7 @@ void interrupt_begin(lua_State *L)
 {
     free(stuck);
     stuck = NULL;
-    lua_sethook(L, on_steps, LUA_MASKCOUNT, why ? 1 : INSTRUCTIONS);
+    lua_sethook(L, on_steps, LUA_MASKCOUNT, overdue ? 1 : INSTRUCTIONS);
     running = L;
 }
 
@@ -61,9 +61,9 @@ void interrupt_end(void)
     running = NULL;
 }
 
-void config_interrupt(const char *reason)
+void config_interrupt(const char *why)
 {
-    why = reason;
+    overdue = why;
 }
 
 void config_write_stack(int fd)

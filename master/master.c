@@ -173,6 +173,8 @@ static bool anyone_left(const struct master *m)
 static void tell_started(struct master *m)
 {
     log_info("serving");
+    if (m->upgrade.predecessor < 0)
+        inherit_settle(m);
     notify_ready(m);
     if (!daemon_awaited())
         return;

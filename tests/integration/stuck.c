@@ -22,10 +22,8 @@ enum {
 
 static struct server servers[SERVERS];
 
-static void need_signals(void)
+static void set_up(void)
 {
-    if (signals_come_late())
-        cr_skip("ThreadSanitizer holds signals back");
     for (int i = 0; i < SERVERS; i++)
         servers[i].errors_expected = true;
 }
@@ -36,7 +34,14 @@ static void stop(void)
         server_stop(&servers[i]);
 }
 
-TestSuite(stuck, .init = need_signals, .fini = stop, .timeout = 60);
+/* First in each test in which something is interrupted. */
+static void need_signals(void)
+{
+    if (signals_come_late())
+        cr_skip("ThreadSanitizer holds signals back");
+}
+
+TestSuite(stuck, .init = set_up, .fini = stop, .timeout = 60);
 
 static bool is(const char *family)
 {
@@ -106,6 +111,7 @@ static void assert_not_started(struct server *s, const char *place)
 
 Test(stuck, starts_end_with_the_place)
 {
+    need_signals();
     for (int i = 0; i < STARTS; i++)
         launch(&servers[i], starts[i].file, starts[i].config);
     for (int i = 0; i < STARTS; i++)
@@ -114,6 +120,7 @@ Test(stuck, starts_end_with_the_place)
 
 Test(stuck, starts_end_in_whichever_state_hangs)
 {
+    need_signals();
     if (!has_threads())
         cr_skip("%s has one state", model_under_test());
     launch(&servers[0],
@@ -126,6 +133,7 @@ Test(stuck, starts_end_in_whichever_state_hangs)
 
 Test(stuck, starts_in_c_code_are_killed_with_their_stack)
 {
+    need_signals();
     if (!is("Base"))
         cr_skip("a worker starts in the same way under %s", model_under_test());
     launch(&servers[0],
@@ -192,6 +200,7 @@ static void kill_worker(struct server *s)
 
 Test(stuck, calls_are_named_with_the_stacks_of_all_coroutines)
 {
+    need_signals();
     for (int i = 0; i < 2; i++)
         serve(&servers[i], "timeout(0.3)");
     request(&servers[0], "/stuck?who=me");
@@ -207,6 +216,7 @@ Test(stuck, calls_are_named_with_the_stacks_of_all_coroutines)
 Test(stuck, calls_are_named_each_by_its_own_thread)
 {
     struct server *s = &servers[0];
+    need_signals();
     if (!has_threads())
         cr_skip("%s has one thread", model_under_test());
     serve(s, "timeout(0.3)");
@@ -223,6 +233,7 @@ Test(stuck, calls_are_named_each_by_its_own_thread)
 Test(stuck, calls_are_named_as_they_go_on)
 {
     struct server *s = &servers[0];
+    need_signals();
     if (!is("Coroutine"))
         cr_skip("%s runs a call to its end", model_under_test());
     serve(s, "timeout(1)");
@@ -239,6 +250,7 @@ Test(stuck, calls_are_named_as_they_go_on)
 Test(stuck, closing_is_interrupted)
 {
     struct server *s = &servers[0];
+    need_signals();
     serve(s, "timeout(0.3)");
     pid_t worker = server_worker(s, 0);
     struct answer a = get(s, "/closes");
