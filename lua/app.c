@@ -28,80 +28,6 @@
 #include "lua/module.h"
 #include "lua/state.h"
 
-/* ---- errors ---- */
-
-/* (from) -> text; runs protected because it allocates. */
-static int build_traceback(lua_State *L)
-{
-    lua_State *from = lua_touserdata(L, 1);
-    lua_checkstack(L, 20); /* luaL_traceback of 5.4.4 forgets to */
-    lua_settop(L, 0);
-    if (interrupt_told(L))
-        return 1;
-    if (lua_gettop(from) > 0) {
-        lua_pushvalue(from, -1);
-        lua_xmove(from, L, 1);
-    } else {
-        lua_pushnil(L);
-    }
-    const char *text = luaL_tolstring(L, 1, NULL);
-    if (lua_type(L, 1) == LUA_TTABLE && strncmp(text, "table: ", 7) == 0)
-        text = "(error object is a table without __tostring)";
-    coro_traceback(L, from, text);
-    return 1;
-}
-
-void app_traceback(lua_State *L, lua_State *from)
-{
-    if (!lua_checkstack(L, 4) || !lua_checkstack(from, 2)) {
-        lua_pushliteral(L, "stack overflow");
-        return;
-    }
-    lua_pushcfunction(L, build_traceback);
-    lua_pushlightuserdata(L, from);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK && !lua_isstring(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushliteral(L, "(error while making the traceback)");
-    }
-}
-
-static int message_handler(lua_State *L)
-{
-    if (interrupt_told(L))
-        return 1;
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-    return 1;
-}
-
-/* Calls what lies on the stack with n arguments; the error's text, traceback
- * included, goes into err. */
-static int call_protected(lua_State *L, int n, int results, struct err *err)
-{
-    int base = lua_gettop(L) - n;
-    lua_pushcfunction(L, message_handler);
-    lua_insert(L, base);
-    int status = lua_pcall(L, n, results, base);
-    lua_remove(L, base);
-    if (status == LUA_OK)
-        return 0;
-    const char *text = lua_tostring(L, -1);
-    err_set(err, "%s", text ? text : "(error in the error handler)");
-    lua_pop(L, 1);
-    return -1;
-}
-
-void app_protected(struct app *app, int n, const char *words)
-{
-    struct err err;
-    struct active here;
-    active_push(app, &here, app->L);
-    int rc = call_protected(app->L, n, 0, &err);
-    active_pop(app, &here);
-    interrupt_over(app, app->L);
-    if (rc < 0)
-        log_error("%s: %s", words, err.text);
-}
-
 /* ---- paths ---- */
 
 static bool has_modules(const char *dir)
@@ -265,7 +191,7 @@ static int adopt_protected(struct app *app, const struct app_source *s,
     lua_pushcfunction(L, adopt);
     lua_pushlightuserdata(L, app);
     lua_pushvalue(L, -3);
-    if (call_protected(L, 2, 1, err) < 0)
+    if (protect_call(L, 2, 1, err) < 0)
         return -1;
     if (lua_toboolean(L, -1)) /* [value, adopted] */
         return 0;
@@ -283,6 +209,7 @@ static int prepare(lua_State *L)
     struct app *app = lua_touserdata(L, 1);
     const struct app_source *source = lua_touserdata(L, 2);
     luaL_openlibs(L);
+    protect_open(L);
     coro_open(L);
     app->env_meta = env_open(L);
     app->input_meta = input_open(L);
@@ -301,6 +228,16 @@ static int prepare(lua_State *L)
     return 0;
 }
 
+/* An error for want of memory comes without a place. */
+static void name_source(const struct app *app, const struct app_source *source,
+                        struct err *err)
+{
+    struct err why = *err;
+    if (memory_is_why(&app->memory, why.text))
+        err_set(err, "%s: %.3900s",
+                source->path ? source->path : source->config_path, why.text);
+}
+
 /* The app's own code, from its first line to the value that it is. */
 static int load(struct app *app, const struct app_source *source,
                 struct err *err)
@@ -309,8 +246,10 @@ static int load(struct app *app, const struct app_source *source,
     loading_begin(app, &here);
     lua_pushcfunction(app->L, load_source);
     lua_pushlightuserdata(app->L, (void *)source);
-    int rc = call_protected(app->L, 1, 1, err);
+    int rc = protect_call(app->L, 1, 1, err);
     rc = rc == 0 ? adopt_protected(app, source, err) : rc;
+    if (rc < 0)
+        name_source(app, source, err);
     loading_end(app, &here);
     return rc;
 }
@@ -325,10 +264,12 @@ struct app *app_new(const struct app_source *source, struct err *err)
         goto fail;
     }
     *(struct app **)lua_getextraspace(app->L) = app;
+    if (source->memory_limit)
+        memory_limit(&app->memory, app->L, source->memory_limit);
     lua_pushcfunction(app->L, prepare);
     lua_pushlightuserdata(app->L, app);
     lua_pushlightuserdata(app->L, (void *)source);
-    if (call_protected(app->L, 2, 0, err) < 0 || load(app, source, err) < 0)
+    if (protect_call(app->L, 2, 0, err) < 0 || load(app, source, err) < 0)
         goto fail;
     lua_settop(app->L, 0);
     return app;
@@ -353,6 +294,19 @@ static void seed_random(struct app *app)
     lua_settop(app->L, 0);
 }
 
+/* Every worker would ask to be replaced at once. */
+static int check_room(struct app *app, struct err *err)
+{
+    struct memory *memory = &app->memory;
+    memory_tidy(memory, app->L);
+    if (!memory->full)
+        return 0;
+    return err_set(err,
+                   "the app uses %zu bytes when it is loaded, nearly all of "
+                   "lua_memory_limit=%zu; raise it, or have the app use less",
+                   memory->used, memory->limit);
+}
+
 int app_boot(struct app *app, const struct app_identity *identity,
              struct err *err)
 {
@@ -366,10 +320,16 @@ int app_boot(struct app *app, const struct app_identity *identity,
     int rc = 0;
     for (lua_Integer i = 1; rc == 0 && lua_rawgeti(L, -1, i) == LUA_TFUNCTION;
          i++)
-        rc = call_protected(L, 0, 0, err);
+        rc = protect_call(L, 0, 0, err);
     lua_settop(L, 0);
     loading_end(app, &here);
-    return rc;
+    return rc < 0 ? rc : check_room(app, err);
+}
+
+bool app_is_full(const struct app *app, size_t *used)
+{
+    *used = app->memory.used;
+    return app->memory.full;
 }
 
 void app_quit(struct app *app)
@@ -379,7 +339,7 @@ void app_quit(struct app *app)
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->at_quit);
     for (lua_Integer i = (lua_Integer)lua_rawlen(L, 1); i >= 1; i--) {
         lua_rawgeti(L, 1, i);
-        if (call_protected(L, 0, 0, &err) < 0)
+        if (protect_call(L, 0, 0, &err) < 0)
             log_error("at_quit: %s", err.text);
     }
     lua_settop(L, 0);

@@ -18,6 +18,7 @@ struct app_source {
     const char *const *directives; /* names that are no-ops in that text */
     const char *lua_path;  /* package.path, ";;" stands for the default; or */
     const char *lua_cpath; /* NULL */
+    size_t memory_limit;   /* bytes that the state may use; 0: any number */
 };
 
 /* Who serves: told to the app through env and rainbows.worker(). */
@@ -45,6 +46,10 @@ struct app *app_new(const struct app_source *source, struct err *err);
  * of them fails. */
 int app_boot(struct app *app, const struct app_identity *identity,
              struct err *err);
+
+/* Is there hardly any memory left in the state, all garbage collected? Calls
+ * may fail soon. *used: bytes. */
+bool app_is_full(const struct app *app, size_t *used);
 
 /*
  * For a handler of SIGURG, in the thread that has the app. The call that runs

@@ -55,13 +55,25 @@ static int run(lua_State *L)
     return returned(L, LUA_OK, (lua_KContext)call);
 }
 
+/* (call): makes its coroutine. */
+static int make_coroutine(lua_State *L)
+{
+    struct call *call = lua_touserdata(L, 1);
+    lua_State *co = lua_newthread(L);
+    lua_checkstack(co, STACK_RESERVE);
+    call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    call->co = co;
+    return 0;
+}
+
 static struct call *call_make(struct app *app)
 {
     struct call *call = xcalloc(1, sizeof *call);
     call->app = app;
-    call->co = lua_newthread(app->L);
-    call->ref = luaL_ref(app->L, LUA_REGISTRYINDEX);
-    lua_checkstack(call->co, STACK_RESERVE);
+    lua_pushcfunction(app->L, make_coroutine);
+    lua_pushlightuserdata(app->L, call);
+    if (lua_pcall(app->L, 1, 0, 0) != LUA_OK)
+        lua_pop(app->L, 1);
     call->input = call->deferrable = LUA_NOREF;
     for (int i = 0; i < CLOSE_COUNT; i++)
         call->close[i] = LUA_NOREF;
@@ -82,8 +94,10 @@ struct call *call_new(struct app *app, const struct call_start *start)
     call->file = (struct call_file){.fd = -1};
     call->at = 0;
     call->item = 0;
-    lua_pushcfunction(call->co, run);
-    lua_pushlightuserdata(call->co, call);
+    if (call->co) {
+        lua_pushcfunction(call->co, run);
+        lua_pushlightuserdata(call->co, call);
+    }
     return call;
 }
 
@@ -114,22 +128,16 @@ static char *request_line(const struct call *call)
                      target.len > SHOWN ? "..." : "");
 }
 
-static enum call_status fail(struct call *call)
+/* why NULL: the error that the coroutine has raised. */
+static enum call_status fail(struct call *call, const char *why)
 {
-    lua_State *L = call->app->L;
     async_answered(call); /* by a 500, or by nothing */
-    app_traceback(L, call->co);
+    char *text = app_traceback(call->app, call->co, why);
     char *line = request_line(call);
-    call->error = xasprintf("%s: %s", line, lua_tostring(L, -1));
+    call->error = xasprintf("%s: %s", line, text);
     free(line);
-    lua_pop(L, 1);
+    free(text);
     return CALL_FAILED;
-}
-
-static enum call_status fail_with(struct call *call, const char *why)
-{
-    lua_pushstring(call->co, why);
-    return fail(call);
 }
 
 /* The coroutine has ended, failed or yielded n values. */
@@ -140,26 +148,30 @@ static enum call_status stopped(struct call *call, int status, int n,
     if (status == LUA_OK)
         return CALL_DONE;
     if (status != LUA_YIELD)
-        return fail(call);
+        return fail(call, NULL);
     if (coro_is_ours(co, n)) {
         lua_pop(co, 1);
         *wait = call->wait;
         return call->why;
     }
     if (call->app->stuck) /* interrupt.c has stopped it */
-        return fail(call);
+        return fail(call, NULL);
     lua_pop(co, n);
-    return fail_with(call, "coroutine.yield outside of a coroutine of the "
-                           "app's own");
+    return fail(call, "coroutine.yield outside of a coroutine of the app's "
+                      "own");
 }
 
 enum call_status call_step(struct call *call, struct wait *wait)
 {
     struct app *app = call->app;
     lua_State *co = call->co;
+    if (!co) {
+        call->started = true;
+        return fail(call, "not enough memory for a coroutine");
+    }
     if (call->started && lua_status(co) != LUA_YIELD)
-        return fail_with(call, "the app has closed or resumed the coroutine "
-                               "of a call that waits");
+        return fail(call, "the app has closed or resumed the coroutine of a "
+                          "call that waits");
     int args = call->started ? 0 : 1;
     call->started = true;
     int n;
@@ -186,7 +198,7 @@ void call_client_closed(struct call *call)
 
 void call_cancel(struct call *call, const char *why)
 {
-    fail_with(call, why);
+    fail(call, why);
 }
 
 struct call_file call_file(struct call *call)
@@ -217,7 +229,8 @@ static void keep_or_free(struct call *call, bool dead)
 {
     struct app *app = call->app;
     if (dead) {
-        luaL_unref(app->L, LUA_REGISTRYINDEX, call->ref);
+        if (call->co)
+            luaL_unref(app->L, LUA_REGISTRYINDEX, call->ref);
         lua_pushnil(app->L);
         lua_rawsetp(app->L, LUA_REGISTRYINDEX, call);
         free(call);
@@ -237,27 +250,36 @@ static void reset(struct call *call, int status)
     bool failed = lua_resetthread(co) != LUA_OK && status == LUA_YIELD;
     active_pop(app, &here);
     if (failed || app->stuck) {
-        app_traceback(app->L, co);
-        log_error("closing the call's variables failed: %s",
-                  lua_tostring(app->L, -1));
-        lua_pop(app->L, 1);
+        char *text = app_traceback(app, co, NULL);
+        log_error("closing the call's variables failed: %s", text);
+        free(text);
     }
     interrupt_over(app, co);
     lua_settop(co, 0);
     lua_checkstack(co, STACK_RESERVE);
 }
 
+/* Closes what is open in the coroutine. False: it is not to be used again. */
+static bool end_coroutine(struct call *call)
+{
+    if (!call->co)
+        return false;
+    int status = lua_status(call->co);
+    if (status != LUA_OK)
+        reset(call, status);
+    lua_settop(call->co, 0);
+    return status == LUA_OK || status == LUA_YIELD;
+}
+
 void call_free(struct call *call)
 {
     if (!call)
         return;
-    lua_State *co = call->co;
-    int status = lua_status(co);
+    struct app *app = call->app;
+    size_t cap = memory_open_reserve(&app->memory);
     if (call->head)
         env_forget_call(call->head);
-    if (status != LUA_OK)
-        reset(call, status);
-    lua_settop(co, 0);
+    bool alive = end_coroutine(call);
     async_over(call);
     if (call->deferrable != LUA_NOREF)
         deferrable_over(call);
@@ -270,5 +292,7 @@ void call_free(struct call *call)
     call->info = NULL;
     free(call->error);
     call->error = NULL;
-    keep_or_free(call, status != LUA_OK && status != LUA_YIELD);
+    keep_or_free(call, !alive);
+    app->memory.cap = cap;
+    memory_tidy(&app->memory, app->L);
 }

@@ -148,7 +148,8 @@ static int drive(lua_State *L, lua_State *co, int args, int as)
         return drive_failed(L, co, as);
     if (!lua_checkstack(L, n + 1)) {
         lua_pop(co, n);
-        lua_pushliteral(co, "too many results to resume");
+        lua_pushliteral(L, "too many results to resume");
+        lua_xmove(L, co, 1); /* nothing is protected in co: it has stopped */
         return drive_failed(L, co, as);
     }
     if (as == AS_RESUME)

@@ -32,20 +32,34 @@ static _Thread_local struct {
     const char *volatile why; /* NULL: it has time */
 } loading;
 
-/* Pushes the message and where L is, with all that have resumed it. */
-static void push_place(lua_State *L, const struct app *app)
+/* -> the message and where L is, with all that have resumed it. */
+static int push_place(lua_State *L)
 {
+    const struct app *app = app_of(L);
     luaL_checkstack(L, 20, NULL); /* luaL_traceback of 5.4.4 forgets to */
-    luaL_where(L, 0);
+    luaL_where(L, 1);
     lua_pushstring(L, app->why);
     lua_concat(L, 2);
-    luaL_traceback(L, L, lua_tostring(L, -1), 0);
+    luaL_traceback(L, L, lua_tostring(L, -1), 1);
     lua_remove(L, -2);
     const struct active *a = app->top;
     for (int i = 1; i < COROUTINES_MAX && a && a->below; i++) {
         a = a->below;
         coro_add_traceback(L, a->co);
     }
+    return 1;
+}
+
+/* The app may have left no memory to tell more than the reason. */
+static char *tell_place(lua_State *L, struct app *app)
+{
+    size_t cap = memory_open_reserve(&app->memory);
+    lua_pushcfunction(L, push_place);
+    bool told = lua_pcall(L, 0, 1, 0) == LUA_OK;
+    app->memory.cap = cap;
+    char *text = xstrdup(told ? lua_tostring(L, -1) : app->why);
+    lua_pop(L, 1);
+    return text;
 }
 
 static void on_step(lua_State *L, lua_Debug *ar)
@@ -56,10 +70,8 @@ static void on_step(lua_State *L, lua_Debug *ar)
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    if (!app->stuck) {
-        push_place(L, app);
-        app->stuck = xstrdup(lua_tostring(L, -1));
-    }
+    if (!app->stuck)
+        app->stuck = tell_place(L, app);
     if (app->top && !app->top->below && lua_isyieldable(L))
         lua_yield(L, 0);
     else
@@ -79,14 +91,6 @@ void interrupt_over(struct app *app, lua_State *co)
     lua_sethook(co, NULL, 0, 0);
     free(app->stuck);
     app->stuck = NULL;
-}
-
-bool interrupt_told(lua_State *L)
-{
-    const char *stuck = app_of(L)->stuck;
-    if (stuck)
-        lua_pushstring(L, stuck);
-    return stuck != NULL;
 }
 
 static void interrupt(struct app *app, const char *why)

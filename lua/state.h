@@ -11,6 +11,7 @@
 #include "base/wait.h"
 #include "lua/app.h"
 #include "lua/call.h"
+#include "lua/memory.h"
 
 /*
  * What the files of this room share: an app's state and a call's. Every Lua
@@ -32,7 +33,7 @@ enum deferred {
 
 struct call {
     struct app *app; /* borrowed */
-    lua_State *co;   /* anchored by ref */
+    lua_State *co;   /* anchored by ref; NULL: there was no memory for it */
     int ref;
     struct call *next; /* in the app's free list */
     struct call_start start;
@@ -63,6 +64,7 @@ struct active {
 
 struct app {
     lua_State *L; /* owned */
+    struct memory memory;
     int function; /* references: what is called, */
     int self;     /* and the object of an app:call(env), or LUA_NOREF */
     int env_meta, input_meta, async_meta, errors, logger; /* references */
@@ -89,10 +91,6 @@ static inline struct app *app_of(lua_State *L)
 void interrupt_arm(lua_State *L);
 void interrupt_over(struct app *app, lua_State *co);
 
-/* Pushes where the app was when it was interrupted, with its traceback. False,
- * with nothing pushed: it was not. */
-bool interrupt_told(lua_State *L);
-
 /* Around the code of an app that is loaded or booted, in its main state. */
 void loading_begin(struct app *app, struct active *here);
 void loading_end(struct app *app, struct active *here);
@@ -112,13 +110,22 @@ static inline void active_pop(struct app *app, const struct active *a)
     app->top = a->below;
 }
 
-/* Calls what lies on the app's main stack, with n arguments, and logs what it
- * raises behind the words. For the app's code that belongs to no running call.
- */
+/* ---- protect.c ---- */
+
+/* Makes strings that Lua needs where nothing is protected: as long as they are
+ * there, needing them allocates nothing. */
+void protect_open(lua_State *L);
+
+/* Calls what lies on the app's main stack, with n arguments. -1 with the
+ * error's text and traceback in err. */
+int protect_call(lua_State *L, int n, int results, struct err *err);
+
+/* The same, logging what is raised behind the words. For the app's code that
+ * belongs to no running call. */
 void app_protected(struct app *app, int n, const char *words);
 
-/* Pushes onto L the text of the error at the top of from, with from's
- * traceback. Raises nothing. */
-void app_traceback(lua_State *L, lua_State *from);
+/* Why, or if that is NULL the error at the top of from, with the traceback of
+ * from (NULL: there is none). Owned by the caller. */
+char *app_traceback(struct app *app, lua_State *from, const char *why);
 
 #endif
