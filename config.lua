@@ -48,6 +48,12 @@ client_body_buffer_size(112 * 1024)     -- larger bodies go to a file
 client_header_buffer_size(1024)         -- for each read of a request's head
 output_buffer_size(64 * 1024)           -- what may wait for a slow client
 
+-- When a worker is replaced, and the memory of a Lua state
+
+-- max_requests(10000, { jitter = 1000 })  -- after so many, more or fewer
+-- max_memory(512 * 1024 * 1024)           -- when the process is larger
+-- lua_memory_limit(64 * 1024 * 1024)      -- a call that needs more fails: 500
+
 -- The process
 
 early_hints(false)            -- give apps rack.early_hints, for 103 answers

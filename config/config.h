@@ -40,6 +40,12 @@ struct run_as {
     unsigned uid, gid;  /* NO_ID: it stays as it is */
 };
 
+/* max_requests. */
+struct requests_spec {
+    int64_t count;  /* 0: never */
+    int64_t jitter; /* up to so many more or fewer */
+};
+
 enum config_hook {
     HOOK_BEFORE_FORK,
     HOOK_AFTER_FORK,
@@ -87,6 +93,9 @@ struct config {
     int64_t client_body_buffer_size;
     int64_t client_header_buffer_size;
     int64_t output_buffer_size;
+    struct requests_spec max_requests;
+    int64_t max_memory;       /* -1: unlimited */
+    int64_t lua_memory_limit; /* -1: unlimited */
     bool early_hints;
     bool preload_app;
     char *working_directory; /* owned or NULL, like the strings below */

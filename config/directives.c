@@ -101,6 +101,17 @@ const struct directive directives[] = {
      "what may wait for a client before the body does",
      &kind_size, FIELD(output_buffer_size), 1, MEMORY_MAX},
 
+    {"max_requests", "nil",
+     "a worker is replaced after so many requests; nil: never",
+     &kind_requests, FIELD(max_requests), 0, INT64_C(1000) * COUNT_MAX,
+     .group = "When a worker is replaced"},
+    {"max_memory", "nil",
+     "resident memory with which a worker is replaced; nil: any",
+     &kind_limit, FIELD(max_memory), 1 << 20, INT64_MAX},
+    {"lua_memory_limit", "nil",
+     "memory of one Lua state; a call that needs more fails; nil: any",
+     &kind_limit, FIELD(lua_memory_limit), 1 << 16, INT64_MAX},
+
     {"early_hints", "false", "give apps rack.early_hints, for 103 answers",
      &kind_bool, FIELD(early_hints),
      .group = "The process"},

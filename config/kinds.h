@@ -50,6 +50,7 @@ extern const struct kind kind_group;    /* the same */
 extern const struct kind kind_umask;    /* int: permission bits, nil: -1 */
 extern const struct kind kind_listen;   /* its listens */
 extern const struct kind kind_networks; /* struct cidrs */
+extern const struct kind kind_requests; /* struct requests_spec */
 extern const struct kind kind_peers;    /* the same, false: empty */
 
 static inline void *kind_field(const struct directive *d, void *into)

@@ -16,6 +16,7 @@
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
 #include "worker/model.h"
+#include "worker/tired.h"
 #include "worker/worker.h"
 
 /* How much of a string or an array the output takes before it is sent. In a
@@ -144,6 +145,7 @@ void conn_end_call(struct conn *c)
     call_free(x->call);
     beat_leave();
     x->call = NULL;
+    tired_look(c->worker, c->app, c->now);
     c->app = NULL;
 }
 

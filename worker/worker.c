@@ -27,6 +27,7 @@
 #include "worker/listener.h"
 #include "worker/model.h"
 #include "worker/privilege.h"
+#include "worker/tired.h"
 #include "worker/urgent.h"
 
 /* SIGCHLD stays as it is, or the app's io.popen():close() could not learn how
@@ -65,6 +66,9 @@ struct app_source worker_app_source(const struct worker *w)
         .directives = config_directive_names(),
         .lua_path = w->config->lua_path,
         .lua_cpath = w->config->lua_cpath,
+        .memory_limit = w->config->lua_memory_limit > 0
+                            ? (size_t)w->config->lua_memory_limit
+                            : 0,
     };
 }
 
@@ -143,6 +147,7 @@ static int boot(struct worker *w, struct err *err)
         return -1;
     if (load_apps(w, &why) < 0)
         return err_set(err, "cannot load the app: %.*s", STATUS_TEXT, why.text);
+    tired_begin(w);
     return run_hook(w, HOOK_AFTER_WORKER_READY, err);
 }
 

@@ -70,11 +70,16 @@ struct worker {
                           line i of the heartbeat */
     size_t app_count;
     struct limits limits;
-    int signals; /* readable when a signal came */
+    int64_t max_requests; /* of this worker, with its jitter; 0: no limit */
+    int signals;          /* readable when a signal came */
     /* Written by the main thread, read by all. */
     _Atomic enum quit quit;
     _Atomic int64_t quit_since; /* base/clock.h */
     _Atomic bool drains; /* it serves the queue of the moment it was told */
+    /* Written by all threads; tired.c. */
+    _Atomic int64_t requests;  /* whose calls are over */
+    _Atomic int64_t next_look; /* at the resident memory; base/clock.h */
+    _Atomic bool tired;        /* STATUS_TIRED was written */
     /* conn_step() it soon, not from inside. Set by event loops; only for models
      * that are MODEL_ASYNC, where the caller is on the loop's thread. */
     void (*wake)(struct conn *conn);

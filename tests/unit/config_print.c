@@ -73,6 +73,14 @@ Test(config_print, gives_listeners_back)
                "listen(82, { proxy_protocol = {'10.0.0.0/8', 'unix'} })");
 }
 
+Test(config_print, gives_reasons_to_replace_a_worker_back)
+{
+    comes_back("app('app.lua') max_requests(1000) max_memory(1 << 20)");
+    comes_back("app('app.lua') max_requests(1000, { jitter = 50 })\n"
+               "lua_memory_limit(64 * 1024 * 1024)");
+    comes_back("app('app.lua') max_requests(nil, { jitter = 50 })");
+}
+
 Test(config_print, gives_networks_back)
 {
     comes_back("app('app.lua') trusted_proxies('10.0.0.0/8')");

@@ -202,11 +202,15 @@ Test(worker, app_comes_from_the_file_or_the_text_of_the_config)
     config.text_size = 4;
     config.lua_path = (char *)"p";
     config.lua_cpath = (char *)"c";
+    config.lua_memory_limit = 4711;
     struct app_source source = worker_app_source(&worker);
     cr_expect_str_eq(source.path, "app.lua");
     cr_expect_str_eq(source.config_path, "config.lua");
     cr_expect_eq(source.config_size, 4);
+    cr_expect_eq(source.memory_limit, 4711);
     cr_expect_str_eq(source.lua_path, "p");
     cr_expect_str_eq(source.lua_cpath, "c");
     cr_expect_not_null(source.directives[0]);
+    config.lua_memory_limit = -1;
+    cr_expect_eq(worker_app_source(&worker).memory_limit, 0);
 }
