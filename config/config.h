@@ -98,9 +98,9 @@ struct config {
     int64_t lua_memory_limit; /* -1: unlimited */
     bool early_hints;
     bool preload_app;
+    int umask;               /* -1: as it is */
     char *working_directory; /* owned or NULL, like the strings below */
     struct run_as run_as;
-    int umask; /* -1: as it is */
     char *pid;
     char *stderr_path;
     char *stdout_path;
