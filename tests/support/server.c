@@ -39,8 +39,11 @@ const char *app_path(const char *name)
     return path;
 }
 
-static void fail(const struct server *s, const char *what)
+static void read_log(struct server *s);
+
+static void fail(struct server *s, const char *what)
 {
+    read_log(s);
     cr_assert_fail("%s; the log says:\n%s", what, s->log ? s->log : "");
 }
 
@@ -208,7 +211,7 @@ void server_await_times(struct server *s, const char *text, int times)
 }
 
 /* Waits on a pidfd. */
-static void wait_gone(const struct server *s, pid_t pid)
+static void wait_gone(struct server *s, pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
