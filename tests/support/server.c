@@ -250,7 +250,7 @@ static void run_server(const struct server *s)
     dup2(log, 2);
     if (s->preload) {
         setenv("LD_PRELOAD", s->preload, 1);
-        setenv("SYSCOUNT_FILE", s->preload_file, 1);
+        setenv("PRELOAD_FILE", s->preload_file, 1);
     }
     if (s->become)
         s->become();

@@ -22,7 +22,7 @@ struct server {
     bool errors_expected;     /* do not fail over ERROR lines at the end */
     const char *args;         /* shell words in place of "-c config.lua" */
     const char *preload;      /* LD_PRELOAD of the server; NULL */
-    const char *preload_file; /* SYSCOUNT_FILE of the server */
+    const char *preload_file; /* PRELOAD_FILE of the server */
     void (*become)(void);     /* the last to be called before it is the server:
                                  for its environment and descriptors */
 };

@@ -22,7 +22,7 @@ static struct syscount *counts = &nobody_looks;
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *path = getenv("SYSCOUNT_FILE");
+    const char *path = getenv("PRELOAD_FILE");
     struct syscount *shared = path ? syscount_open(path) : NULL;
     if (shared)
         counts = shared;

@@ -11,7 +11,7 @@
 
 /*
  * How often the processes of a server called what costs a system call. Start
- * it with LD_PRELOAD=libsyscount.so and SYSCOUNT_FILE=PATH, map the same PATH
+ * it with LD_PRELOAD=libsyscount.so and PRELOAD_FILE=PATH, map the same PATH
  * with syscount_open(), and compare calls[] before and after. Everything that
  * was started with that PATH, workers and their threads included, counts into
  * this one page.

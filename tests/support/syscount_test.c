@@ -34,7 +34,7 @@ static void child(const int pair[2])
 
 int main(void)
 {
-    const char *path = getenv("SYSCOUNT_FILE");
+    const char *path = getenv("PRELOAD_FILE");
     struct syscount *counts = path ? syscount_open(path) : NULL;
     int pair[2];
     if (!counts || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
