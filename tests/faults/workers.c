@@ -135,7 +135,7 @@ Test(workers, that_the_app_ends_are_replaced_and_the_log_says_how)
 
 Test(workers, survive_what_the_app_does_wrong)
 {
-    static const char *const wrong[] = {"/error", "/nonsense", "/recursion"};
+    static const char *const wrong[] = {"/error", "/nonsense", "/missing"};
     server.errors_expected = true;
     serve("worker_processes(2)");
     struct load *load = load_begin(server.port, NULL);
@@ -190,10 +190,39 @@ Test(workers, stopped_within_a_call_are_killed_while_others_serve)
     serve("worker_processes(2) timeout(0.3)");
     int fd = dial(&server);
     begin(fd, "/signal?STOP");
-    server_await(&server, "is late");
+    server_await(&server, "is stopped signal=STOP");
     assert_serves();
-    server_await(&server, "killing worker=");
+    server_await(&server, "stopped for more than timeout=0.3s");
     await_close(fd);
     server_await_times(&server, " ready model=", 3);
     assert_serves();
+}
+
+Test(workers, stopped_while_idle_are_killed_while_others_serve)
+{
+    server.errors_expected = true;
+    serve("worker_processes(2) timeout(0.3)");
+    kill(server_worker(&server, 0), SIGSTOP);
+    server_await(&server, "is stopped signal=STOP");
+    struct load *load = load_begin(server.port, NULL);
+    server_await(&server, "stopped for more than timeout=0.3s");
+    server_await_times(&server, " ready model=", 3);
+    load_pass(load, 2);
+    load_end_well(load);
+}
+
+Test(workers, stopped_for_a_moment_go_on_and_fail_no_request)
+{
+    serve("worker_processes(2) timeout(10)");
+    struct load *load = load_begin(server.port, NULL);
+    for (int i = 0; i < 6; i++) {
+        pid_t worker = server_worker(&server, i % 2);
+        kill(worker, SIGSTOP);
+        server_await(&server, "is stopped signal=STOP");
+        kill(worker, SIGCONT);
+        server_await(&server, "goes on");
+        load_pass(load, 1);
+    }
+    load_end_well(load);
+    cr_assert_not(server_logged(&server, "reaped"));
 }
