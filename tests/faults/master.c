@@ -83,16 +83,21 @@ Test(master, killed_under_load_costs_no_request_that_has_a_connection)
 
 /* ---- stopped ---- */
 
+static void pass_for(struct load *load, int64_t time)
+{
+    int64_t until = clock_now() + time;
+    while (clock_now() < until)
+        load_pass(load, 1);
+}
+
 Test(master, stopped_for_longer_than_timeout_kills_nobody)
 {
-    serve("worker_processes(2) timeout(0.3)");
+    serve("worker_processes(2) timeout(1)");
     pid_t workers[] = {server_worker(&server, 0), server_worker(&server, 1)};
     struct load *load = load_begin(server.port, NULL);
     server_signal(&server, SIGSTOP);
     process_await_state(server.pid, 'T');
-    int64_t until = clock_now() + CLOCK_SECOND;
-    while (clock_now() < until)
-        load_pass(load, 1);
+    pass_for(load, 2 * CLOCK_SECOND);
     server_signal(&server, SIGCONT);
     server_signal(&server, SIGUSR1);
     server_await(&server, "logs reopened");
@@ -102,6 +107,29 @@ Test(master, stopped_for_longer_than_timeout_kills_nobody)
     cr_assert_not(server_logged(&server, "is late"));
     for (int n = 0; n < 2; n++)
         cr_assert_eq(server_worker(&server, n), workers[n]);
+}
+
+/* What it cannot hear while it is stopped, it hears before it judges. */
+Test(master, stopped_while_a_worker_starts_does_not_blame_the_worker)
+{
+    server_start(&server, with("worker_processes(1) boot_timeout(0.5)"
+                               "after_fork(function(worker)"
+                               " if worker.number == 1 then"
+                               "  os.execute('sleep 0.2')"
+                               " end end)"));
+    server_signal(&server, SIGTTIN);
+    server_await(&server, "workers=2");
+    process_await_children(server.pid, 2);
+    server_signal(&server, SIGSTOP);
+    server_await(&server, "worker=1 ");
+    struct load *load = load_begin(server.port, NULL);
+    pass_for(load, 3 * CLOCK_SECOND);
+    server_signal(&server, SIGCONT);
+    server_signal(&server, SIGUSR1);
+    server_await(&server, "logs reopened");
+    load_end_well(load);
+    cr_assert_not(server_logged(&server, "killing"));
+    cr_assert_eq(server_children(&server), 2);
 }
 
 /* ---- more and fewer workers ---- */
@@ -143,6 +171,34 @@ Test(master, survives_a_storm_of_ttin_and_ttou_while_no_request_fails)
     load_end_well(load);
     process_await_children(server.pid, 3);
     cr_assert_eq(process_zombies(server.pid), 0);
+}
+
+Test(master, without_workers_after_winch_keeps_its_clients_waiting)
+{
+    serve("worker_processes(2)");
+    server_signal(&server, SIGWINCH);
+    process_await_children(server.pid, 0);
+    int fd = dial(&server);
+    send_text(fd, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert_not(readable_within(fd, 300));
+    server_signal(&server, SIGTTIN);
+    cr_assert_eq(read_answer(fd).status, 200);
+    close(fd);
+    process_await_children(server.pid, 1);
+}
+
+Test(master, told_winch_under_load_fails_no_request)
+{
+    serve("worker_processes(2)");
+    struct load *load = load_begin(server.port, NULL);
+    for (int i = 0; i < 3; i++) {
+        server_signal(&server, SIGWINCH);
+        process_await_children(server.pid, 0);
+        server_signal(&server, SIGHUP);
+        load_pass(load, 2);
+        process_await_children(server.pid, 2);
+    }
+    load_end_well(load);
 }
 
 /* ---- logs ---- */

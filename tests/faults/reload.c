@@ -74,6 +74,7 @@ static void assert_version(const char *version)
 Test(reload, twenty_times_under_load_fails_no_request)
 {
     start("worker_processes(2)");
+    int files = process_files(server.pid);
     for (int i = 2; i <= 21; i++) {
         char *version = xasprintf("%d", i);
         write_app(version);
@@ -85,6 +86,7 @@ Test(reload, twenty_times_under_load_fails_no_request)
     assert_version("21");
     load_end_well(load);
     cr_assert_eq(process_zombies(server.pid), 0);
+    cr_assert_eq(process_files(server.pid), files);
 }
 
 Test(reload, leaves_a_request_in_hand_to_the_worker_that_has_it)
