@@ -2,8 +2,6 @@
 /*
  * Signals while the server starts.
  */
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +12,9 @@
 
 #include <criterion/criterion.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "tests/support/client.h"
+#include "tests/support/process.h"
 #include "tests/support/server.h"
 
 static struct server server;
@@ -33,24 +31,11 @@ static const char *with(const char *more)
     return xasprintf("app(\"%s\")\n%s", app_path("faults.lua"), more);
 }
 
-/* Whoever loses its parent is ours. */
-static void assert_no_orphans(void)
-{
-    int64_t deadline = clock_now() + PATIENCE * CLOCK_SECOND;
-    pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
-        cr_assert_lt(clock_now(), deadline, "somebody is left");
-        if (pid == 0)
-            poll(NULL, 0, 1);
-    }
-    cr_assert_eq(errno, ECHILD);
-}
-
 /* At any time of the start; before there is a handler the signal ends it, which
  * is as well. */
 static void signal_early(int signo)
 {
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* whoever loses its parent is ours */
     server.errors_expected = true;
     for (int us = 0; us < 24000; us += 800) {
         server_launch(&server, with("worker_processes(2) pid('pid')"));
@@ -62,7 +47,7 @@ static void signal_early(int signo)
         else
             cr_assert_eq(WEXITSTATUS(how), 0, "%s", server.log);
         cr_assert(WIFSIGNALED(how) || !server_has(&server, "pid"));
-        assert_no_orphans();
+        process_await_no_child();
         unlink(server_path(&server, "pid"));
     }
 }

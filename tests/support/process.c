@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -119,4 +120,13 @@ void process_await_children(pid_t pid, int count)
     int64_t deadline = clock_now() + PATIENCE * CLOCK_SECOND;
     while (process_children(pid) != count)
         ask_again(deadline, pid, "so many children");
+}
+
+void process_await_no_child(void)
+{
+    int64_t deadline = clock_now() + PATIENCE * CLOCK_SECOND;
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0)
+        if (pid == 0)
+            ask_again(deadline, getpid(), "lost its children");
 }

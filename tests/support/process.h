@@ -28,4 +28,7 @@ void process_await_children(pid_t pid, int count);
 int process_children(pid_t pid);
 int process_zombies(pid_t pid);
 
+/* Waits until the test itself has no child any more. */
+void process_await_no_child(void);
+
 #endif

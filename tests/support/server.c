@@ -254,10 +254,11 @@ static void run_server(const struct server *s)
     }
     if (s->become)
         s->become();
-    char *command = xasprintf("exec %s %s", RAINBOWS, s->args);
+    const char *program = s->program ? s->program : RAINBOWS;
+    char *command = xasprintf("exec %s %s", program, s->args);
     if (s->args)
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    execl(RAINBOWS, "rainbows", "-c", "config.lua", (char *)NULL);
+    execl(program, program, "-c", "config.lua", (char *)NULL);
     _exit(127);
 }
 

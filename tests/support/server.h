@@ -20,6 +20,7 @@ struct server {
     size_t log_read;
     size_t seen;              /* server_await() has looked so far into log */
     bool errors_expected;     /* do not fail over ERROR lines at the end */
+    const char *program;      /* in place of the one that was built */
     const char *args;         /* shell words in place of "-c config.lua" */
     const char *preload;      /* LD_PRELOAD of the server; NULL */
     const char *preload_file; /* PRELOAD_FILE of the server */
