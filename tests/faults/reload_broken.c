@@ -156,6 +156,14 @@ Test(reload_broken, app_that_is_no_function_is_refused)
     assert_refuses("app.lua");
 }
 
+Test(reload_broken, app_that_hangs_is_refused_with_its_line)
+{
+    if (signals_come_late())
+        cr_skip("ThreadSanitizer holds signals back");
+    write_app("\n\nwhile true do end");
+    assert_refuses("app.lua:3");
+}
+
 Test(reload_broken, app_that_hangs_in_c_code_is_refused)
 {
     write_app("os.execute('exec sleep 60')");
