@@ -40,6 +40,12 @@ paths["/note"] = function(_, query)
     return 200, text, query
 end
 
+-- In C code, which nothing interrupts.
+paths["/stuck"] = function()
+    rainbows.log("info", "stuck")
+    return 200, text, tostring(("x"):rep(60):find(("x*"):rep(20) .. "y"))
+end
+
 -- Sends its own process a signal, which ends it before this returns.
 paths["/signal"] = function(_, query)
     os.execute("kill -" .. query .. " " .. rainbows.worker().pid)

@@ -2,6 +2,7 @@
 /*
  * The master killed, stopped, or told many things at once.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,24 @@ Test(master, killed_under_load_costs_no_request_that_has_a_connection)
     await_gone(workers[1]);
     load_end_well(load);
     assert_port_is_free(server.port);
+}
+
+/* Nobody is there any more to kill a worker that cannot hear of it. */
+Test(master, killed_while_a_worker_hangs_leaves_a_free_port)
+{
+    serve("worker_processes(1) timeout(0.3) graceful_timeout(0.5)");
+    pid_t worker = server_worker(&server, 0);
+    int fd = dial(&server);
+    send_text(fd, "GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n");
+    server_await(&server, "stuck");
+    kill_master();
+    int64_t deadline = clock_now() + PATIENCE * CLOCK_SECOND;
+    while (process_state(worker) && clock_now() < deadline)
+        poll(NULL, 0, 10);
+    bool outlives = kill(worker, SIGKILL) == 0;
+    cr_assert_not(outlives, "the worker still hangs");
+    assert_port_is_free(server.port);
+    close(fd);
 }
 
 /* ---- stopped ---- */
