@@ -17,15 +17,18 @@
 static char *area;
 static size_t room;
 static char **args; /* owned, for the life of the process */
+/* The same. environ is a second list of the same texts, as setenv() and
+ * unsetenv() drop texts and lists, and nothing else would hold these. */
+static char **texts __attribute__((used)), **list __attribute__((used));
 
 /* Copies a list of strings; *end moves behind those that lie there. */
-static char **copy_list(char *const *list, size_t n, char **end)
+static char **copy_list(char *const *from, size_t n, char **end)
 {
     char **copy = xcalloc(n + 1, sizeof *copy);
     for (size_t i = 0; i < n; i++) {
-        copy[i] = xstrdup(list[i]);
-        if (list[i] == *end)
-            *end += strlen(list[i]) + 1;
+        copy[i] = xstrdup(from[i]);
+        if (from[i] == *end)
+            *end += strlen(from[i]) + 1;
     }
     return copy;
 }
@@ -37,7 +40,9 @@ char **title_init(int argc, char **argv)
         n++;
     char *end = argv[0];
     args = copy_list(argv, (size_t)argc, &end);
-    environ = copy_list(environ, n, &end);
+    texts = copy_list(environ, n, &end);
+    list = xmemdup(texts, (n + 1) * sizeof *texts);
+    environ = list;
     area = argv[0];
     room = (size_t)(end - area);
     return args;
