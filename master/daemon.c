@@ -9,8 +9,8 @@
  * then, and is shown if the start fails: what config and app complain of
  * reaches who typed the command, and no worker keeps a terminal open.
  *
- * Directory and umask stay what they are. A server that replaces itself
- * (RAINBOWS_UPGRADE is set) is in the background already.
+ * Directory and umask stay what they are. The new master of an upgrade is in
+ * the background already.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -184,8 +184,6 @@ void daemon_start(void)
 {
     int news[2], said[2], status;
     struct err err;
-    if (getenv("RAINBOWS_UPGRADE"))
-        return;
     fflush(NULL);
     if (fd_pipe(news, &err) < 0 || fd_pipe(said, &err) < 0)
         give_up("pipe");

@@ -98,7 +98,6 @@ static void keep_config_path(struct master *m)
 
 static int start(struct master *m, struct err *err)
 {
-    upgrade_open(m);
     if (setup_load(&m->setup, m, &m->given, err) < 0)
         return -1;
     inherit_leave_rest(&m->given);
@@ -217,7 +216,8 @@ int master_run(const struct invocation *invocation)
 {
     static struct master m; /* zeroed, and too large for a stack */
     struct err err;
-    if (invocation->overrides->daemonize)
+    bool upgrade = upgrade_open(&m); /* its sockets are for this process */
+    if (invocation->overrides->daemonize && !upgrade)
         daemon_start();
     signals_hold();
     keep_invocation(&m, invocation);

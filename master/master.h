@@ -234,8 +234,9 @@ bool reload_over(const struct master *m);
 
 /* upgrade.c: USR2. */
 void upgrade_ask(struct master *m);
-/* At the start: is this the new master of an upgrade? */
-void upgrade_open(struct master *m);
+/* At the start: takes the sockets that this process was given. Is it the new
+ * master of an upgrade? */
+bool upgrade_open(struct master *m);
 void upgrade_turn(struct master *m);
 /* Was it the new master that ended? */
 bool upgrade_ended(struct master *m, pid_t pid, const char *how);

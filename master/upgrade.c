@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -89,6 +90,7 @@ _Noreturn static void become_new_master(const struct master *m, int ready)
     const char *program = (const char *)getauxval(AT_EXECFN);
     const struct setup *s = &m->setup;
     log_set_actor("upgrade pid=%d", (int)getpid());
+    umask(m->start_umask);
     if (chdir(m->start_directory) < 0)
         log_error("cannot enter %s: %s", m->start_directory, strerror(errno));
     run_hook(m);
@@ -243,17 +245,18 @@ void upgrade_cancel(struct master *m)
 
 /* ---- the new master ---- */
 
-void upgrade_open(struct master *m)
+bool upgrade_open(struct master *m)
 {
     const char *text = getenv(VARIABLE);
     m->upgrade.ready = m->upgrade.predecessor = -1;
     inherit_sockets(&m->given);
     if (!text)
-        return;
+        return false;
     int fd = atoi(text);
     unsetenv(VARIABLE);
     if (fd >= FIRST_FD && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
         m->upgrade.predecessor = fd;
+    return true;
 }
 
 static bool all_ready(const struct master *m)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "worker/worker.h"
 
 static struct worker *me;
+static pid_t master;
 
 /* The start of the worker. */
 static struct {
@@ -89,9 +91,19 @@ static void pass_on(void)
             tell(me->heartbeat->lines[i].thread);
 }
 
+/* The master is gone, and with it the watchdog: what hangs must end. A worker
+ * that does not will hear of it in its loop, and leave before that. */
+static void watch_myself(void)
+{
+    int64_t time = me->config->timeout + me->config->graceful_timeout;
+    alarm((unsigned)(time / CLOCK_SECOND) + 2);
+}
+
 static void on_urgent(bool told)
 {
-    if (!told)
+    if (!told && getppid() != master)
+        watch_myself();
+    else if (!told)
         pass_on();
     else if (start.over)
         act(beat_mine());
@@ -102,9 +114,15 @@ static void on_urgent(bool told)
 void urgent_open(struct worker *worker)
 {
     me = worker;
+    master = getppid();
     snprintf(start.why, sizeof start.why, "boot_timeout=%.3gs has passed",
              (double)worker->config->boot_timeout / CLOCK_SECOND);
     sig_on_urgent(on_urgent);
+}
+
+void urgent_without_master(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGURG);
 }
 
 bool urgent_overdue(void)

@@ -15,6 +15,10 @@ struct worker;
  */
 void urgent_open(struct worker *worker);
 
+/* From now on the master's death is a SIGURG, too: a worker that hangs then is
+ * killed by the clock. A change of the user would undo this. */
+void urgent_without_master(void);
+
 /* Has boot_timeout passed? */
 bool urgent_overdue(void);
 

@@ -145,6 +145,7 @@ static int boot(struct worker *w, struct err *err)
     if (run_hook(w, HOOK_AFTER_FORK, err) < 0 ||
         privilege_drop(w->config, err) < 0)
         return -1;
+    urgent_without_master();
     if (load_apps(w, &why) < 0)
         return err_set(err, "cannot load the app: %.*s", STATUS_TEXT, why.text);
     tired_begin(w);
