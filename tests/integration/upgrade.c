@@ -122,9 +122,9 @@ Test(upgrade, works_again_and_leaks_no_descriptor)
     int workers = descriptors(server_worker(&server, 0));
     for (int i = 0; i < 3; i++)
         upgrade();
-    assert_serves();
     cr_assert_eq(descriptors(server.pid), masters);
     cr_assert_eq(descriptors(server_worker(&server, 0)), workers);
+    assert_serves();
 }
 
 Test(upgrade, lets_requests_in_hand_be_answered)
