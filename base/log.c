@@ -68,6 +68,8 @@ int log_reopen(const char *path, int fd)
     int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0)
         return -1;
+    if (fd == STDOUT_FILENO) /* what was printed is of the old file */
+        fflush(stdout);
     int rc = dup2(file, fd);
     close(file);
     return rc < 0 ? -1 : 0;

@@ -50,9 +50,33 @@ bool peer_parse(struct span text, struct peer *peer)
     return true;
 }
 
+static char *put_byte(char *to, unsigned n)
+{
+    if (n >= 100)
+        *to++ = (char)('0' + n / 100);
+    if (n >= 10)
+        *to++ = (char)('0' + n / 10 % 10);
+    *to++ = (char)('0' + n % 10);
+    return to;
+}
+
+/* inet_ntop(3) goes through printf, which takes longer than all else that the
+ * access log does for a request. */
+static const char *ipv4(const uint8_t ip[4], char text[PEER_TEXT])
+{
+    char *to = text;
+    for (int i = 0; i < 4; i++) {
+        to = put_byte(to, ip[i]);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+    return text;
+}
+
 const char *peer_ip(const struct peer *peer, char text[PEER_TEXT])
 {
     if (peer->family == AF_UNIX)
         return strcpy(text, "127.0.0.1");
+    if (peer->family == AF_INET)
+        return ipv4(peer->ip, text);
     return inet_ntop(peer->family, peer->ip, text, PEER_TEXT);
 }
