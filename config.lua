@@ -66,6 +66,8 @@ preload_app(false)            -- load the app in the master, before any fork
 -- stderr_path("log/stderr.log")        -- the log, and what apps write there
 -- stdout_path("log/stdout.log")        -- what apps print
 log_level("info")             -- the least that is logged
+-- access_log("log/access.log", { format = "combined" })  -- a line a request
+-- slow_call(5)                         -- a call that takes longer is logged
 -- lua_path("lib/?.lua;;")              -- where the app's require looks
 -- lua_cpath("lib/?.so;;")              -- the same for modules in C
 

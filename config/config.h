@@ -104,7 +104,11 @@ struct config {
     char *pid;
     char *stderr_path;
     char *stdout_path;
-    int log_level; /* enum log_level */
+    int log_level;       /* enum log_level */
+    char *access_log;    /* a path, "stdout" or "stderr"; NULL: none */
+    int access_format;   /* enum access_format */
+    int access_function; /* a reference, for ACCESS_FUNCTION */
+    int64_t slow_call;   /* -1: off */
     char *lua_path;
     char *lua_cpath;
 

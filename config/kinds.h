@@ -38,6 +38,7 @@ extern const struct kind kind_count;    /* int64_t; min..max */
 extern const struct kind kind_size;     /* int64_t bytes; min..max */
 extern const struct kind kind_limit;    /* the same, nil or false: -1 */
 extern const struct kind kind_seconds;  /* int64_t microseconds; min..max */
+extern const struct kind kind_patience; /* the same, nil or false: -1 */
 extern const struct kind kind_bool;     /* bool */
 extern const struct kind kind_flag;     /* int: 0 or 1 */
 extern const struct kind kind_string;   /* char *, nil: NULL; min length */
@@ -48,6 +49,7 @@ extern const struct kind kind_hook;     /* a reference in its hooks */
 extern const struct kind kind_user;     /* its run_as */
 extern const struct kind kind_group;    /* the same */
 extern const struct kind kind_umask;    /* int: permission bits, nil: -1 */
+extern const struct kind kind_access;   /* its access_log and how */
 extern const struct kind kind_listen;   /* its listens */
 extern const struct kind kind_networks; /* struct cidrs */
 extern const struct kind kind_requests; /* struct requests_spec */

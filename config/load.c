@@ -310,6 +310,7 @@ void config_free(struct config *config)
             free(*(char **)kind_field(d, config));
     listen_clear(config);
     run_as_fini(&config->run_as);
+    free(config->access_log);
     free(config->use);
     free(config->app);
     free(config->text);

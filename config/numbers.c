@@ -167,6 +167,38 @@ static void print_seconds(const struct directive *d, const void *from, FILE *to)
     fputs(text, to);
 }
 
+static void expect_patience(const struct directive *d, char *text, size_t size)
+{
+    expect_seconds(d, text, size);
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, ", or nil for none");
+}
+
+static void take_patience(lua_State *L, int at, const struct directive *d,
+                          void *into)
+{
+    bool none =
+        lua_isnil(L, at) || (lua_isboolean(L, at) && !lua_toboolean(L, at));
+    if (none)
+        *(int64_t *)kind_field(d, into) = -1;
+    else
+        take_seconds(L, at, d, into);
+}
+
+static void print_patience(const struct directive *d, const void *from,
+                           FILE *to)
+{
+    if (*(const int64_t *)kind_field_of(d, from) < 0)
+        fputs("nil", to);
+    else
+        print_seconds(d, from, to);
+}
+
+const struct kind kind_patience = {.args = 1,
+                                   .expects = expect_patience,
+                                   .take = take_patience,
+                                   .print = print_patience};
+
 const struct kind kind_seconds = {.args = 1,
                                   .expects = expect_seconds,
                                   .take = take_seconds,
