@@ -25,23 +25,53 @@ static char *put_two(char *out, int number, char after)
     return out + 3;
 }
 
+static char *put_year(char *out, int year, char after)
+{
+    out = put_two(out, year / 100, ' ') - 1; /* the halves join */
+    return put_two(out, year, after);
+}
+
+static char *put_time(char *out, const struct tm *tm, char after)
+{
+    out = put_two(out, tm->tm_hour, ':');
+    out = put_two(out, tm->tm_min, ':');
+    return put_two(out, tm->tm_sec, after);
+}
+
 void date_format(time_t when, char text[DATE_SIZE + 1])
 {
     struct tm tm = {0};
     gmtime_r(&when, &tm);
-    int year = tm.tm_year + 1900;
     char *out = put_name(text, days, tm.tm_wday);
     *out++ = ',';
     *out++ = ' ';
     out = put_two(out, tm.tm_mday, ' ');
     out = put_name(out, months, tm.tm_mon);
     *out++ = ' ';
-    out = put_two(out, year / 100, ' ') - 1; /* the year's halves join */
-    out = put_two(out, year, ' ');
-    out = put_two(out, tm.tm_hour, ':');
-    out = put_two(out, tm.tm_min, ':');
-    out = put_two(out, tm.tm_sec, ' ');
+    out = put_time(put_year(out, tm.tm_year + 1900, ' '), &tm, ' ');
     memcpy(out, "GMT", sizeof "GMT");
+}
+
+void date_format_log(time_t when, char text[DATE_LOG_SIZE])
+{
+    struct tm tm = {0};
+    gmtime_r(&when, &tm);
+    char *out = put_name(put_two(text, tm.tm_mday, '/'), months, tm.tm_mon);
+    *out++ = '/';
+    out = put_year(out, tm.tm_year + 1900, ':');
+    out = put_time(out, &tm, ' ');
+    memcpy(out, "+0000", 5);
+}
+
+void date_format_iso(time_t when, char text[DATE_ISO_SIZE])
+{
+    char full[DATE_ISO_SIZE + 1]; /* put_two() writes what comes behind, too */
+    struct tm tm = {0};
+    gmtime_r(&when, &tm);
+    char *out = put_year(full, tm.tm_year + 1900, '-');
+    out = put_two(out, tm.tm_mon + 1, '-');
+    put_time(put_two(out, tm.tm_mday, 'T'), &tm, ' ');
+    memcpy(text, full, DATE_ISO_SIZE);
 }
 
 /* ---- reading ---- */

@@ -35,6 +35,7 @@ struct request {
                             field's; empty when there is none (1.0) */
     struct field *fields;
     uint32_t field_count;
+    uint64_t serial;        /* its number, for its id; base/serial.h */
     int64_t content_length; /* -1: no Content-Length */
     uint8_t minor;          /* of HTTP/1.x: 0 or 1 */
     bool chunked;           /* the body comes in chunks */
