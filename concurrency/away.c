@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/wait.h"
+#include "concurrency/shared.h"
 
 static void on_back(void *arg, short events)
 {
@@ -27,6 +28,7 @@ void away_init(struct away *away, struct worker *worker,
 {
     *away =
         (struct away){.loop = {.worker = worker, .lend = lend, .model = away}};
+    shared_open(worker);
     queue_init(&away->back);
     loop_init(&away->loop);
     away->watch = watch_new(away->loop.ev, away->back.wake, on_back, away);

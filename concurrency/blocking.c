@@ -280,12 +280,12 @@ void blocking_init(struct blocking *b, bool listens)
 {
     const struct worker *w = b->worker;
     size_t listeners = listens ? w->listener_count : 0;
-    int notices[NOTICE_FDS];
+    int notices[NOTICE_FDS] = {-1, -1, -1};
     b->listeners = NOTICE_FDS + 1;
     b->client = b->listeners + listeners;
     b->fds = xcalloc(b->client + 2, sizeof *b->fds);
     if (b->crew)
-        memcpy(notices, b->crew->leave, sizeof notices);
+        memcpy(notices, b->crew->leave, sizeof b->crew->leave);
     else
         worker_notice_fds(w, notices);
     for (size_t i = 0; i < NOTICE_FDS; i++)

@@ -255,7 +255,7 @@ void loop_init(struct loop *loop)
     worker_notice_fds(w, fds);
     for (int i = 0; i < NOTICE_FDS; i++) {
         loop->notices[i] = watch_new(loop->ev, fds[i], on_notice, loop);
-        watch_set(loop->notices[i], POLLIN, CLOCK_NEVER);
+        watch_set(loop->notices[i], fds[i] < 0 ? 0 : POLLIN, CLOCK_NEVER);
     }
     loop->pause = watch_new(loop->ev, -1, on_pause_over, loop);
     loop->doors = xcalloc(w->listener_count, sizeof *loop->doors);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "concurrency/blocking.h"
 #include "concurrency/queue.h"
+#include "concurrency/shared.h"
 #include "concurrency/threads.h"
 #include "config/config.h"
 #include "worker/heartbeat.h"
@@ -68,6 +69,7 @@ static int thread_pool_run(struct worker *w)
 {
     struct pool pool = {.worker = w};
     struct member *members = xcalloc(w->app_count, sizeof *members);
+    shared_open(w);
     crew_init(&pool.crew);
     pool.ended = eventfd_new(0);
     size_t n = members_start(members, w->app_count, member_run, &pool);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "concurrency/app_pool.h"
 #include "concurrency/blocking.h"
+#include "concurrency/shared.h"
 #include "concurrency/threads.h"
 #include "config/config.h"
 #include "worker/listener.h"
@@ -94,8 +95,9 @@ static void wait_for_news(struct spawner *s, bool accepting)
             .fd = s->worker->listeners[i]->fd, .events = POLLIN};
     if (poll(s->fds, LISTENERS + (accepting ? n : 0), -1) <= 0)
         return;
-    if (s->fds[0].revents || s->fds[1].revents)
-        worker_notice(s->worker);
+    for (size_t i = 0; i < NOTICE_FDS; i++)
+        if (s->fds[i].revents)
+            worker_notice(s->worker);
     if (s->fds[OVER].revents)
         thread_set_bury(&s->clients);
 }
@@ -127,6 +129,7 @@ static int thread_spawn_run(struct worker *w)
     struct spawner s = {.worker = w,
                         .pool = app_pool_new(w),
                         .limit = w->config->worker_connections};
+    shared_open(w);
     crew_init(&s.crew);
     thread_set_init(&s.clients);
     s.fds = xcalloc(LISTENERS + w->listener_count, sizeof *s.fds);

@@ -226,7 +226,7 @@ static void note(struct talk *t, const struct conn *c)
     s->request.fields =
         xmemdup(rq->fields, rq->field_count * sizeof *rq->fields);
     s->complete = x->body.complete;
-    s->end = client.read - buf_len(&c->in) + (x->kept ? 0 : rq->size);
+    s->end = client.read - buf_len(&c->in) + (x->in_place ? rq->size : 0);
     s->body = copy_body(&x->body.bytes, &s->body_size);
     CHECK(!s->complete || rq->content_length < 0 ||
           s->body_size == (size_t)rq->content_length);

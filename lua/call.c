@@ -101,6 +101,11 @@ struct call *call_new(struct app *app, const struct call_start *start)
     return call;
 }
 
+const struct request *call_request(const struct call *call)
+{
+    return call->head ? env_request(call->head) : NULL;
+}
+
 struct span call_line(const struct call *call)
 {
     const struct request *rq = call->start.request;

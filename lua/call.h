@@ -92,6 +92,10 @@ bool call_answered(const struct call *call);
 /* The client has closed its side, or is gone: async.close is told, once. */
 void call_client_closed(struct call *call);
 
+/* The request of a call, once it has begun to run; NULL before. It lives as
+ * long as the call. */
+const struct request *call_request(const struct call *call);
+
 /* Gives up on a call that waits: call_error() says why and where it was. Only
  * call_free() may follow. */
 void call_cancel(struct call *call, const char *why);

@@ -11,6 +11,7 @@
 #include "base/cidr.h"
 #include "base/clock.h"
 #include "http/reply.h"
+#include "http/request_id.h"
 #include "lua/async.h"
 #include "lua/coro.h"
 #include "lua/env_parts.h"
@@ -259,6 +260,14 @@ static void push_worker(lua_State *L, struct head *h)
     lua_pushinteger(L, app_of(L)->identity.worker);
 }
 
+static void push_request_id(lua_State *L, struct head *h)
+{
+    char text[SERIAL_TEXT];
+    struct span id =
+        request_id(&h->rq, app_of(L)->identity.trusted, &h->client, text);
+    lua_pushlstring(L, id.at, id.len);
+}
+
 const struct env_key env_keys[ENV_KEY_COUNT] = {
     [ENV_KEY_INPUT] = {"rack.input", push_input},
     {"REQUEST_METHOD", push_method},
@@ -285,6 +294,7 @@ const struct env_key env_keys[ENV_KEY_COUNT] = {
     {"rainbows.model", push_model},
     {"rainbows.worker", push_worker},
     {"rainbows.timeout", push_timeout},
+    {"rainbows.request_id", push_request_id},
     {"rack.early_hints", push_early_hints},
     {"async.callback", push_async_callback},
     {"async.close", push_async_close},

@@ -36,7 +36,7 @@ struct env_key {
 
 enum {
     ENV_KEY_INPUT = 0,
-    ENV_KEY_COUNT = 28
+    ENV_KEY_COUNT = 29
 };
 
 extern const struct env_key env_keys[ENV_KEY_COUNT];

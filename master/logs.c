@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stderr_path and stdout_path as the master opens them. Workers of another user
- * must be able to open them again after a rotation, so what the master creates
- * it gives to that user.
+ * stderr_path, stdout_path and access_log as the master opens them. Workers of
+ * another user must be able to open them again after a rotation, so what the
+ * master creates it gives to that user.
  *
  * Their directory may be the user's own, who must not get at files of others
  * through us: put in the log's place as a symbolic or a hard link, or moved
@@ -20,12 +20,15 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/logfile.h"
 #include "base/mem.h"
+#include "config/access.h"
 #include "master/master.h"
 #include "worker/privilege.h"
 
 enum {
     APPEND = O_WRONLY | O_APPEND | O_CLOEXEC,
+    NO_WAIT = O_NONBLOCK | O_NOCTTY, /* for access_log, which may be a FIFO */
     NEW_FILE = 0644
 };
 
@@ -57,7 +60,7 @@ static void give_old(int file, const char *path, const struct run_as *as)
 }
 
 /* A symbolic link: ours is followed, to whatever it is. */
-static int follow(const char *path, struct err *err)
+static int follow(const char *path, int flags, struct err *err)
 {
     struct stat st;
     if (lstat(path, &st) == 0 && st.st_uid != geteuid())
@@ -66,26 +69,26 @@ static int follow(const char *path, struct err *err)
                        "root does not follow; remove it, or chown -h it to "
                        "root",
                        path, st.st_uid);
-    int file = open(path, APPEND | O_CREAT, NEW_FILE);
+    int file = open(path, flags | O_CREAT, NEW_FILE);
     return file < 0 ? err_sys(err, "cannot open %s", path) : file;
 }
 
 /* Opens it for workers of another user; -1 with err set. */
-static int open_for_others(const char *path, const struct run_as *as,
+static int open_for_others(const char *path, int flags, const struct run_as *as,
                            struct err *err)
 {
-    int file = open(path, APPEND | O_CREAT | O_EXCL, NEW_FILE);
+    int file = open(path, flags | O_CREAT | O_EXCL, NEW_FILE);
     if (file >= 0) {
         if (fchown(file, as->user ? as->uid : geteuid(), as->gid) < 0)
             log_warn("cannot chown %s: %s", path, strerror(errno));
         return file;
     }
     if (errno == EEXIST)
-        file = open(path, APPEND | O_NOFOLLOW);
+        file = open(path, flags | O_NOFOLLOW);
     if (file >= 0)
         give_old(file, path, as);
     else if (errno == ELOOP)
-        file = follow(path, err);
+        file = follow(path, flags, err);
     else
         err_sys(err, "cannot open %s", path);
     return file;
@@ -95,7 +98,7 @@ static int open_file(const struct config *config, const char *path,
                      struct err *err)
 {
     if (privilege_changes(config))
-        return open_for_others(path, &config->run_as, err);
+        return open_for_others(path, APPEND, &config->run_as, err);
     int file = open(path, APPEND | O_CREAT, NEW_FILE);
     return file < 0 ? err_sys(err, "cannot open %s", path) : file;
 }
@@ -122,6 +125,21 @@ int log_open(const struct config *config, int fd, struct err *err)
         return 0;
     return err_set(err, "%s: %s", fd == 2 ? "stderr_path" : "stdout_path",
                    why.text);
+}
+
+int log_open_access(const struct config *config, struct err *err)
+{
+    struct err why;
+    const char *path = config_access_path(config);
+    if (!path)
+        return 0;
+    if (!privilege_changes(config)) {
+        int file = logfile_open(path);
+        return file < 0 ? err_sys(err, "access_log: cannot open %s", path)
+                        : file;
+    }
+    int file = open_for_others(path, APPEND | NO_WAIT, &config->run_as, &why);
+    return file < 0 ? err_set(err, "access_log: %.4000s", why.text) : file;
 }
 
 int logs_check(const struct config *config, struct err *err)

@@ -46,6 +46,7 @@ struct setup {
     char *pid;             /* owned; the pid file, absolute, or NULL */
     mode_t umask;          /* of its processes */
     struct app *preloaded; /* owned; NULL without preload_app */
+    int access_fd;         /* owned; the access log, for workers; 0: none */
 };
 
 enum reload_phase {
@@ -147,6 +148,10 @@ int setup_load(struct setup *setup, const struct master *m,
 mode_t setup_umask(void);
 /* Makes its working directory and umask the process's. -1 with errno. */
 int setup_enter(const struct setup *setup);
+/* The access log of workers to come is the file that has the name now; the old
+ * one when that cannot be opened. */
+void setup_reopen_access_log(struct setup *setup);
+void setup_close_access_log(struct setup *setup);
 /* Logs where it listens, and what of the config the model does not use. */
 void setup_announce(const struct setup *setup);
 void setup_free(struct setup *setup);
@@ -249,6 +254,8 @@ void upgrade_cancel(struct master *m);
 int log_open(const struct config *config, int fd, struct err *err);
 /* Can both be opened? */
 int logs_check(const struct config *config, struct err *err);
+/* access_log, for workers; 0: it is no path. -1 with err set. */
+int log_open_access(const struct config *config, struct err *err);
 
 /* files.c: the descriptors that the setup needs in one process; raises
  * RLIMIT_NOFILE to that, or logs that it cannot. */

@@ -85,6 +85,35 @@ static int preload(struct setup *s, enum loading loading, struct err *err)
     return 0;
 }
 
+/* Workers get it open: they may not be allowed to open it. */
+static int open_access_log(struct setup *s, struct err *err)
+{
+    int fd = log_open_access(s->config, err);
+    if (fd < 0)
+        return -1;
+    s->access_fd = fd;
+    return 0;
+}
+
+void setup_close_access_log(struct setup *s)
+{
+    if (s->access_fd > 0)
+        close(s->access_fd);
+    s->access_fd = 0;
+}
+
+void setup_reopen_access_log(struct setup *s)
+{
+    struct setup fresh = {.config = s->config};
+    struct err err;
+    if (open_access_log(&fresh, &err) < 0) {
+        log_error("%s; lines go on to the old file", err.text);
+        return;
+    }
+    setup_close_access_log(s);
+    s->access_fd = fresh.access_fd;
+}
+
 /* A path of the config from the directory that we are in. */
 static char *absolute(const char *path)
 {
@@ -107,7 +136,8 @@ static int load_inside(struct setup *s, const struct master *m,
      * first get in each other's way. */
     if (!old->config && pidfile_check(s->pid, err) < 0)
         return -1;
-    if (logs_check(config, err) < 0 || preload(s, m->loading, err) < 0)
+    if (logs_check(config, err) < 0 || open_access_log(s, err) < 0 ||
+        preload(s, m->loading, err) < 0)
         return -1;
     return sockets_open(s, old, err);
 }
@@ -180,6 +210,7 @@ void setup_free(struct setup *s)
     free(s->specs);
     free(s->directory);
     free(s->pid);
+    setup_close_access_log(s);
     app_free(s->preloaded);
     config_free(s->config);
     *s = (struct setup){0};

@@ -46,10 +46,16 @@ static void run_hook(const struct order *order)
         log_error("%s", err.text);
 }
 
-/* In the child: everything of the master's that is not for workers. */
-static void close_masters(struct master *m)
+/* In the child: everything of the master's that is not for workers of this
+ * setup. A log file that was renamed and removed stays on the disk for as long
+ * as anybody has it open. */
+static void close_masters(struct master *m, const struct setup *setup)
 {
     daemon_forget();
+    if (setup != &m->setup)
+        setup_close_access_log(&m->setup);
+    if (setup != &m->reload.next)
+        setup_close_access_log(&m->reload.next);
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         fd_close(&m->slots.slot[i].control);
         fd_close(&m->slots.slot[i].status);
@@ -77,6 +83,7 @@ static int be_worker(const struct order *order, const struct slot *slot,
         .preloaded = setup->preloaded,
         .control = control,
         .status = status,
+        .access_fd = setup->access_fd,
     };
     setup->preloaded = NULL; /* the worker's now */
     return worker_main(&w);
@@ -85,7 +92,7 @@ static int be_worker(const struct order *order, const struct slot *slot,
 _Noreturn static void be_child(struct master *m, const struct order *order,
                                const struct slot *slot, struct pipes *p)
 {
-    close_masters(m);
+    close_masters(m, order->setup);
     fd_close(&p->control[WRITE_END]);
     fd_close(&p->status[READ_END]);
     if (order->role == ROLE_CHECK)

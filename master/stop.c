@@ -80,6 +80,7 @@ void reopen_logs(struct master *m)
 {
     reopen(m, 2);
     reopen(m, 1);
+    setup_reopen_access_log(&m->setup);
     for (size_t i = 0; i < SLOT_COUNT; i++)
         if (slot_works(&m->slots.slot[i]) ||
             m->slots.slot[i].state == SLOT_LEAVING)

@@ -205,6 +205,7 @@ void conn_fini(struct conn *c)
 {
     c->now = clock_now();
     conn_end_call(c);
+    conn_log_end(c);
     exchange_free(c->exchange);
     c->exchange = NULL;
     buf_drop(&c->in);

@@ -46,6 +46,7 @@ struct conn {
     bool call_only;    /* set by models: a step ends when the call is over */
     bool last;         /* the next answer ends the connection */
     bool pipelined;    /* the client sends requests before it has answers */
+    uint8_t answers;   /* how many are in answered */
     uint32_t requests; /* answered so far */
     int fd;
     const struct transport *transport; /* shared, static */
@@ -55,6 +56,9 @@ struct conn {
     int64_t began;                     /* when the current step did */
     int64_t deadline; /* of the protocol: head, body, idle, write, linger */
     struct exchange *exchange; /* owned; the request in progress, or NULL */
+    struct exchange *answered; /* owned; the last of those whose answers are
+                                  complete and wait to be sent, for the access
+                                  log; its next is the first */
     struct buf in, out;        /* hold no memory while idle */
     struct head_check check;
     struct peer client;

@@ -94,6 +94,7 @@ static void begin_call(struct conn *c, struct exchange *x)
     x->mark = buf_len(&c->out);
     x->sent = false; /* "100 Continue" and earlier answers do not count */
     x->deadline = c->now + c->worker->config->timeout;
+    x->called = c->now;
     x->call = call_new(c->app, &start);
 }
 
@@ -122,14 +123,18 @@ static enum call_status step_call(struct conn *c, struct exchange *x)
         x->reply.keep_alive = conn_goes_on(c);
         x->reply.date = conn_date(); /* of this thread, and of this moment */
     }
-    if (x->paused) /* the client's time, not the app's */
+    if (x->paused) { /* the client's time, not the app's */
         x->deadline += c->now - x->paused;
+        x->called += c->now - x->paused;
+    }
     x->paused = 0;
     x->waits = x->woken = false;
     enter_call(x, conn_entered(c));
     enum call_status status = call_step(x->call, &x->wait);
     beat_leave();
     c->now = clock_now();
+    if (call_answered(x->call))
+        conn_log_slow(c, x);
     if (x->in_place) /* env has its copy of the head now */
         buf_take(&c->in, x->request.size);
     x->in_place = false;
@@ -141,6 +146,7 @@ void conn_end_call(struct conn *c)
     struct exchange *x = c->exchange;
     if (!x || !x->call)
         return;
+    conn_log_slow(c, x);
     enter_call(x, c->now);
     call_free(x->call);
     beat_leave();
@@ -162,8 +168,7 @@ static enum turn close_after(struct conn *c, bool sending)
 /* The exchange is over. Is more in the input already? */
 static bool end_exchange(struct conn *c)
 {
-    exchange_free(c->exchange);
-    c->exchange = NULL;
+    conn_log_leave(c);
     c->requests++;
     c->skipped = c->head_begun = false;
     c->check = (struct head_check){0};
@@ -182,6 +187,7 @@ enum turn conn_answered(struct conn *c)
 {
     struct exchange *x = c->exchange;
     reply_end(&x->reply);
+    conn_log_complete(c, x);
     bool keep = x->reply.keep_alive;
     bool complete = x->body.complete;
     if (keep && !complete) {
@@ -192,7 +198,7 @@ enum turn conn_answered(struct conn *c)
     if (!keep)
         return close_after(c, !complete);
     bool quick = c->now - c->began < CONN_TURN;
-    if (more && quick &&
+    if (more && quick && c->answers < ANSWERS_MAX &&
         buf_len(&c->out) < (size_t)c->worker->config->output_buffer_size)
         return conn_enter(c, CONN_HEAD);
     conn_send_then(c, CONN_HEAD);
@@ -226,7 +232,7 @@ static void log_failure(const struct conn *c, const struct exchange *x)
     if (client_failed(x))
         log_info("fd=%d a call failed: %s", c->fd, x->body.trouble);
     else
-        log_error("app error: %s", call_error(x->call));
+        conn_log_error(c, x);
 }
 
 static enum turn call_failed(struct conn *c, struct exchange *x)
@@ -304,7 +310,7 @@ static void hear_client(struct conn *c, struct exchange *x)
 static enum turn call_late(struct conn *c, struct exchange *x)
 {
     call_cancel(x->call, "cancelled: the app did not answer within timeout");
-    log_error("app error: %s", call_error(x->call));
+    conn_log_error(c, x);
     return answer_plain(c, x, 504);
 }
 

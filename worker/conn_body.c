@@ -186,6 +186,7 @@ static bool wait_for_client(const struct conn *c)
     bool came = wait_block(&wait);
     int64_t now = clock_now();
     c->exchange->deadline += now - since;
+    c->exchange->called += now - since;
     beat_enter(conn_entered(c));
     return came;
 }

@@ -21,8 +21,13 @@ enum turn conn_send_then(struct conn *c, enum conn_state then)
 }
 
 /* n bytes left: is some of the current answer among them? */
-static void count_sent(struct exchange *x, size_t n)
+static void count_sent(struct conn *c, size_t n)
 {
+    struct exchange *x = c->exchange;
+    buf_take(&c->out, n);
+    conn_log_sent(c, n);
+    if (!x)
+        return;
     if (n > x->mark)
         x->sent = true;
     x->mark -= n < x->mark ? n : x->mark;
@@ -35,9 +40,7 @@ void conn_flush(struct conn *c)
     ssize_t n = c->transport->write(c->fd, buf_at(&c->out), buf_len(&c->out));
     if (n <= 0) /* CONN_SEND will see why not */
         return;
-    buf_take(&c->out, (size_t)n);
-    if (c->exchange)
-        count_sent(c->exchange, (size_t)n);
+    count_sent(c, (size_t)n);
 }
 
 enum turn conn_send(struct conn *c)
@@ -53,9 +56,7 @@ enum turn conn_send(struct conn *c)
         }
         if (n < 0) /* the client is gone */
             return conn_enter(c, CONN_CLOSED);
-        buf_take(&c->out, (size_t)n);
-        if (c->exchange)
-            count_sent(c->exchange, (size_t)n);
+        count_sent(c, (size_t)n);
         if (buf_len(&c->out))
             conn_enter(c, CONN_SEND); /* progress: the time begins anew */
     }
@@ -87,11 +88,10 @@ enum turn conn_refuse(struct conn *c, int status)
 {
     log_debug("fd=%d refused status=%d", c->fd, status);
     bool head = c->exchange && c->exchange->request.head;
-    exchange_free(c->exchange);
-    c->exchange = NULL;
     struct reply r = {
         .out = &c->out, .date = conn_date(), .minor = 1, .head = head};
     reply_plain(&r, status);
+    conn_log_refused(c, &r);
     buf_drop(&c->in);
     return conn_send_then(c, CONN_LINGER);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
+#include "base/serial.h"
 #include "config/config.h"
 #include "http/parser.h"
 #include "worker/conn_states.h"
@@ -89,14 +89,23 @@ static void start_reply(struct conn *c, struct exchange *x)
     };
 }
 
-/* The head leaves the input, because the body comes behind it. */
-static enum turn begin_body(struct conn *c, struct exchange *x)
+/* The head leaves the input: a body comes behind it, or the access log tells of
+ * it at the end. */
+static void keep_head(struct conn *c, struct exchange *x)
 {
     struct request *rq = &x->request;
+    if (!x->in_place)
+        return;
     x->in_place = false;
-    x->kept = xmemdup(rq->bytes, rq->size);
-    rq->bytes = x->kept;
+    buf_put(&x->kept, rq->bytes, rq->size);
+    rq->bytes = buf_at(&x->kept);
     buf_take(&c->in, rq->size);
+}
+
+static enum turn begin_body(struct conn *c, struct exchange *x)
+{
+    const struct request *rq = &x->request;
+    keep_head(c, x);
     x->left = rq->content_length;
     x->body.length = rq->content_length;
     x->body.complete = false;
@@ -108,10 +117,14 @@ static enum turn head_complete(struct conn *c)
     const struct limits *limits = &c->worker->limits;
     struct exchange *x = exchange_new(limits->headers);
     c->exchange = x;
+    x->began = c->now;
     int status =
         parser_read(&x->request, buf_at(&c->in), c->check.seen, x->max_fields);
     if (status)
         return conn_refuse(c, status);
+    x->request.serial = serial_next();
+    if (c->worker->access)
+        keep_head(c, x);
     start_reply(c, x);
     if (limits->body_size >= 0 && x->request.content_length > limits->body_size)
         return conn_refuse(c, 413);

@@ -6,6 +6,8 @@
 
 #include "worker/conn.h"
 
+struct reply;
+
 /*
  * The inside of a connection: one function per state, and what they share.
  * A function does what can be done now and says how to go on.
@@ -91,6 +93,31 @@ bool conn_late(const struct conn *c);
 /* Answers with an error of the server's own and ends the connection, letting
  * the client read the answer whatever it still sends. */
 enum turn conn_refuse(struct conn *c, int status);
+
+/*
+ * conn_log.c: the access log. An exchange passes from conn_log_complete(), when
+ * its answer is in the output to the last byte, through conn_log_leave(), which
+ * takes it from the connection, to conn_log_sent(), or to conn_log_end() when
+ * the connection ends. Without an access log the second frees it and the others
+ * do nothing.
+ */
+void conn_log_complete(struct conn *c, struct exchange *x);
+void conn_log_leave(struct conn *c);
+void conn_log_sent(struct conn *c, size_t n);
+void conn_log_end(struct conn *c);
+
+/* The request in progress, or what has come of one, is answered with this. */
+void conn_log_refused(struct conn *c, const struct reply *reply);
+
+/* So many answers may wait to be sent together. */
+#define ANSWERS_MAX 32
+
+/* The call has failed: its error goes to the log. */
+void conn_log_error(const struct conn *c, const struct exchange *x);
+
+/* The call has answered, or is over: if it took longer than slow_call, that
+ * goes to the log. */
+void conn_log_slow(const struct conn *c, struct exchange *x);
 
 /* The Date header's text for now; of the calling thread. */
 const char *conn_date(void);

@@ -41,6 +41,7 @@ struct exchange *exchange_new(size_t max_fields)
     x->mark = 0;
     x->sent = x->waits = x->fresh_wait = x->woken = false;
     x->later = x->ended = x->gone = x->far = false;
+    x->timed = x->complete = x->logged = false;
     x->file.fd = -1;
     return x;
 }
@@ -58,8 +59,7 @@ void exchange_free(struct exchange *x)
     assert(!x->call);
     fd_close(&x->file.fd);
     spool_fini(&x->body.bytes);
-    free(x->kept);
-    x->kept = NULL;
+    buf_drop(&x->kept);
     if (spare.count >= FREE_MAX) {
         release(x);
         return;

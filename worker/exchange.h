@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/wait.h"
 #include "http/chunked.h"
 #include "http/reply.h"
@@ -17,8 +18,8 @@ struct exchange {
     struct request request;
     struct field *fields; /* owned; room for max_fields */
     size_t max_fields;
-    bool in_place; /* the head's bytes lie at the front of the input */
-    char *kept;    /* owned; the head's bytes when they had to leave `in` */
+    bool in_place;   /* the head's bytes lie at the front of the input */
+    struct buf kept; /* the head's bytes when they had to leave `in` */
     struct call_body body;
     struct chunked chunked;
     int64_t left;       /* bytes of a Content-Length body still to come */
@@ -40,7 +41,13 @@ struct exchange {
     struct wait wait;
     int64_t deadline; /* of the call, until it has answered; base/clock.h */
     struct call_file file; /* its fd is owned */
-    struct exchange *next; /* in the free list */
+    int64_t began;         /* when its head had come; base/clock.h */
+    int64_t called;        /* when its call began; the client's time is added */
+    bool timed;            /* the call has been found slow or not */
+    bool complete;         /* the whole answer is in the output, */
+    size_t unsent;         /* of it, with what came before it; then */
+    bool logged;           /* the access log has its line */
+    struct exchange *next; /* in the free list, or in conn->answered */
 };
 
 /* From the calling thread's free list, or new. */

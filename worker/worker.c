@@ -18,10 +18,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/serial.h"
 #include "base/sig.h"
 #include "base/title.h"
 #include "config/config.h"
 #include "http/parser.h"
+#include "worker/access.h"
 #include "worker/conn.h"
 #include "worker/heartbeat.h"
 #include "worker/listener.h"
@@ -141,8 +143,9 @@ static int boot(struct worker *w, struct err *err)
         return -1;
     title_set("rainbows worker[%d] %s (loading)", w->number, w->model->name);
     parser_init();
+    serial_seed();
     set_limits(w);
-    if (run_hook(w, HOOK_AFTER_FORK, err) < 0 ||
+    if (access_open(w, err) < 0 || run_hook(w, HOOK_AFTER_FORK, err) < 0 ||
         privilege_drop(w->config, err) < 0)
         return -1;
     urgent_without_master();
@@ -188,6 +191,7 @@ int worker_main(struct worker *w)
         log_info("done");
     }
     conn_trim();
+    access_close(w);
     free_apps(w);
     return status;
 }
@@ -207,13 +211,14 @@ static void leave(struct worker *w, enum quit how)
     title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
 }
 
-static void reopen_logs(const struct worker *w)
+static void reopen_logs(struct worker *w)
 {
     const struct config *config = w->config;
     if (config->stderr_path && log_reopen(config->stderr_path, 2) < 0)
         log_error("cannot reopen %s: %s", config->stderr_path, strerror(errno));
     if (config->stdout_path && log_reopen(config->stdout_path, 1) < 0)
         log_error("cannot reopen %s: %s", config->stdout_path, strerror(errno));
+    access_reopen(w);
 }
 
 static void drain_and_leave(struct worker *w)
@@ -248,14 +253,22 @@ static void read_control(struct worker *w)
     }
 }
 
+/* Clients are cut off. */
+_Noreturn static void leave_at_once(struct worker *w)
+{
+    access_flush(w);
+    _exit(WORKER_DONE);
+}
+
 void worker_notice(struct worker *w)
 {
+    access_tick(w);
     read_control(w);
     for (int signo; (signo = sig_next()) != 0;) {
         if (signo == SIGUSR1)
             reopen_logs(w);
         else if (signo == SIGINT)
-            _exit(WORKER_DONE); /* quick: clients are cut off */
+            leave_at_once(w);
         else
             leave(w, QUIT_STOP); /* perhaps the whole group was told */
     }
@@ -265,6 +278,7 @@ void worker_notice_fds(const struct worker *w, int fds[NOTICE_FDS])
 {
     fds[0] = w->control;
     fds[1] = w->signals;
+    fds[2] = access_timer(w);
 }
 
 bool worker_accepts(const struct worker *w)

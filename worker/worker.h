@@ -9,6 +9,7 @@
 #include "http/limits.h"
 #include "lua/app.h"
 
+struct access;
 struct heartbeat;
 struct config;
 struct conn;
@@ -47,6 +48,13 @@ enum {
     STATUS_TEXT = 4000 /* with the byte before it one write(2): PIPE_BUF */
 };
 
+/* What the threads of a worker share. */
+enum shared {
+    SHARED_LOG,    /* the access log's lines */
+    SHARED_CONFIG, /* the Lua state of the config */
+    SHARED_COUNT
+};
+
 /* A worker's exit statuses. */
 enum {
     WORKER_DONE = 0,
@@ -65,13 +73,16 @@ struct worker {
     struct app *preloaded;             /* taken over; NULL: load the app here */
     int control;                       /* pipe from the master */
     int status;                        /* pipe to the master */
+    int access_fd; /* the access log, opened by the master; taken over;
+                      0: open it here */
 
     struct app **apps; /* owned: the Lua states, loaded and booted; app i has
                           line i of the heartbeat */
     size_t app_count;
     struct limits limits;
-    int64_t max_requests; /* of this worker, with its jitter; 0: no limit */
-    int signals;          /* readable when a signal came */
+    int64_t max_requests;  /* of this worker, with its jitter; 0: no limit */
+    int signals;           /* readable when a signal came */
+    struct access *access; /* owned; NULL: no access log */
     /* Written by the main thread, read by all. */
     _Atomic enum quit quit;
     _Atomic int64_t quit_since; /* base/clock.h */
@@ -83,7 +94,23 @@ struct worker {
     /* conn_step() it soon, not from inside. Set by event loops; only for models
      * that are MODEL_ASYNC, where the caller is on the loop's thread. */
     void (*wake)(struct conn *conn);
+    /* Between the two nobody else uses what is shared. Set by models with
+     * threads, before they start any; NULL: there is one thread. */
+    void (*enter)(enum shared what);
+    void (*leave)(enum shared what);
 };
+
+static inline void worker_enter(const struct worker *w, enum shared what)
+{
+    if (w->enter)
+        w->enter(what);
+}
+
+static inline void worker_leave(const struct worker *w, enum shared what)
+{
+    if (w->leave)
+        w->leave(what);
+}
 
 /* The whole life of a worker process: signals, app, ready, model, at_quit.
  * Returns the process's exit status. */
@@ -95,10 +122,10 @@ void worker_tell_failure(int status, const char *why);
 /* Where an app of this worker comes from. */
 struct app_source worker_app_source(const struct worker *worker);
 
-/* The two descriptors that bring notices (POLLIN); call worker_notice() then.
- * It may change worker->quit. */
+/* The descriptors that bring notices (POLLIN; -1: none); call worker_notice()
+ * then. It may change worker->quit. */
 enum {
-    NOTICE_FDS = 2
+    NOTICE_FDS = 3
 };
 void worker_notice_fds(const struct worker *worker, int fds[NOTICE_FDS]);
 void worker_notice(struct worker *worker);

@@ -221,7 +221,7 @@ Test(env, gives_pairs_every_key_once)
         "SCRIPT_NAME SERVER_NAME SERVER_PORT SERVER_PROTOCOL SERVER_SOFTWARE "
         "%srack.errors rack.hijack? rack.input rack.logger rack.multiprocess "
         "rack.multithread rack.run_once rack.url_scheme rainbows.model "
-        "rainbows.timeout rainbows.worker",
+        "rainbows.request_id rainbows.timeout rainbows.worker",
         model_is_async() ? "async.callback async.close " : "");
     cr_assert_str_eq(a.body, want);
     free(want);
