@@ -179,6 +179,7 @@ static void tell_ready(const struct worker *w)
 int worker_main(struct worker *w)
 {
     log_set_actor("worker=%d pid=%d", w->number, (int)getpid());
+    log_set_level((enum log_level)w->config->log_level);
     sig_default(untouched, COUNT_UNTOUCHED);
     int status = WORKER_BOOT_FAILED;
     struct err err;
