@@ -252,7 +252,7 @@ Test(access_log, calls_its_function_for_one_request_at_a_time)
     int fds[CLIENTS];
     start("'stdout', {format=(function() local n, inside = 0, false\n"
           "  return function(e) assert(not inside) inside = true n = n + 1\n"
-          "    local t = {} for i = 1, 300 do t[i] = e.uri .. i end\n"
+          "    local t = {} for i = 1, 2000 do t[i] = e.uri .. i end\n"
           "    inside = false return 'number ' .. n end end)()}",
           "worker_connections(10)");
     for (int i = 0; i < CLIENTS; i++)
