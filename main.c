@@ -40,7 +40,8 @@ static const char help[] =
     "  -h, --help               print this, exit\n"
     "\n"
     "Without -c the app is served on 0.0.0.0:8080. Signals: QUIT or TERM stop\n"
-    "gracefully, INT at once, HUP reloads, TTIN and TTOU change the workers.\n";
+    "gracefully, INT at once, HUP reloads, USR2 starts a new binary, TTIN and\n"
+    "TTOU change the workers, USR1 opens the logs again.\n";
 
 /* What the program is to do. */
 enum task {
