@@ -302,12 +302,17 @@ Test(reload, is_cancelled_by_a_stop)
 
 Test(reload, changes_the_model)
 {
-    start_now("");
+    char config[128], ready[64];
     bool base = strcmp(model_under_test(), "Base") == 0;
-    server_write(&server, "config.lua",
-                 base ? "use('Reactor') app('now.lua')"
-                      : "use('Base') app('now.lua')");
+    const char *other = base ? "Reactor" : "Base";
+    start_now("");
+    snprintf(config, sizeof config,
+             "use('%s') app('now.lua') listen('127.0.0.1:%d')", other,
+             server.port);
+    snprintf(ready, sizeof ready, "ready model=%s generation=2", other);
+    server_write(&server, "config.lua", config);
     server_signal(&server, SIGHUP);
-    server_await(&server, base ? "ready model=Reactor" : "ready model=Base");
+    server_await(&server, ready);
     server_await(&server, "exit=0");
+    assert_serves("one");
 }
