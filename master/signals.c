@@ -90,8 +90,12 @@ enum {
 /* What would end a program that does not handle it, and is no order to end. */
 static const int early[] = {SIGHUP, SIGUSR1, SIGUSR2};
 
+/* A shell lets its background jobs ignore INT and QUIT. */
+static const int orders[] = {SIGQUIT, SIGINT, SIGTERM};
+
 void signals_hold(void)
 {
+    sig_default(orders, sizeof orders / sizeof *orders);
     sig_hold(early, sizeof early / sizeof *early);
 }
 

@@ -252,6 +252,8 @@ static void run_server(const struct server *s)
         setenv("LD_PRELOAD", s->preload, 1);
         setenv("PRELOAD_FILE", s->preload_file, 1);
     }
+    signal(SIGINT, SIG_DFL); /* which a shell's background jobs ignore */
+    signal(SIGQUIT, SIG_DFL);
     if (s->become)
         s->become();
     const char *program = s->program ? s->program : RAINBOWS;
