@@ -125,6 +125,13 @@ void urgent_without_master(void)
     prctl(PR_SET_PDEATHSIG, SIGURG);
 }
 
+void urgent_close(void)
+{
+    static const int mine[] = {SIGURG};
+    prctl(PR_SET_PDEATHSIG, 0);
+    sig_hold(mine, 1);
+}
+
 bool urgent_overdue(void)
 {
     return start.urged > 0;

@@ -19,6 +19,9 @@ void urgent_open(struct worker *worker);
  * killed by the clock. A change of the user would undo this. */
 void urgent_without_master(void);
 
+/* The worker ends: nothing is urgent any more. */
+void urgent_close(void);
+
 /* Has boot_timeout passed? */
 bool urgent_overdue(void);
 

@@ -81,12 +81,15 @@ static void assert_serves(void)
     cr_assert_str_eq(a.body, "hello\n");
 }
 
+/* 0: there is none. */
 static pid_t in_file(const char *name)
 {
     FILE *f = fopen(server_path(&server, name), "r");
     int pid = 0;
-    cr_assert(f && fscanf(f, "%d", &pid) == 1, "no pid in %s", name);
-    fclose(f);
+    if (f && fscanf(f, "%d", &pid) != 1)
+        pid = 0;
+    if (f)
+        fclose(f);
     return pid;
 }
 
@@ -186,8 +189,7 @@ static void assert_backs_out(const char *why)
     server_signal(&server, SIGUSR2);
     server_await(&server, "upgrade failed, the old master goes on");
     cr_assert(server_logged(&server, why), "%s", server.log);
-    while (in_file(server_has(&server, "pid") ? "pid" : "pid.oldbin") != old ||
-           server_has(&server, "pid.oldbin"))
+    while (in_file("pid") != old || server_has(&server, "pid.oldbin"))
         assert_serves();
     assert_serves();
     cr_assert_eq(server_worker(&server, 1), worker);
