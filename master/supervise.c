@@ -18,7 +18,8 @@
 #include "master/master.h"
 #include "worker/worker.h"
 
-#define TICK CLOCK_SECOND
+#define TICK  CLOCK_SECOND
+#define DYING (5 * CLOCK_SECOND)
 
 /* ---- the dead ---- */
 
@@ -197,6 +198,20 @@ static struct slot *find_worker(struct master *m, int number, bool current)
     return NULL;
 }
 
+/* A worker that was killed and has not been reaped yet tells how soon the next
+ * one is due. One that the kernel does not let go is not waited for. */
+static bool is_dying(const struct master *m, int number)
+{
+    int64_t now = clock_now();
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        const struct slot *slot = &m->slots.slot[i];
+        if (slot->state == SLOT_KILLED && slot->number == number &&
+            slot->generation == m->generation && now - slot->since < DYING)
+            return true;
+    }
+    return false;
+}
+
 /* One number: its worker of this generation is started if it is missing; its
  * old one leaves when the new one is ready. Returns whether a replacement is
  * under way. */
@@ -204,7 +219,8 @@ static bool keep_worker(struct master *m, int number, bool busy)
 {
     struct slot *new = find_worker(m, number, true);
     struct slot *old = find_worker(m, number, false);
-    if (!new && !(old && busy) && respawn_due(m, number)) {
+    if (!new && !(old && busy) && respawn_due(m, number) &&
+        !is_dying(m, number)) {
         if (!spawn_worker(m, number))
             respawn_later(m, number);
         return old != NULL;
