@@ -65,10 +65,13 @@ void log_set_actor(const char *fmt, ...)
 
 int log_reopen(const char *path, int fd)
 {
-    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    int file = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        0644);
     if (file < 0)
         return -1;
-    if (fd == STDOUT_FILENO) /* what was printed is of the old file */
+    fcntl(file, F_SETFL, O_APPEND); /* a FIFO nobody reads: ENXIO, no wait */
+    if (fd == STDOUT_FILENO)        /* what was printed is of the old file */
         fflush(stdout);
     int rc = dup2(file, fd);
     close(file);

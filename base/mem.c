@@ -37,7 +37,7 @@ static bool spend_reserve(void)
 _Noreturn static void give_up(size_t size)
 {
     log_error("out of memory: %zu bytes could not be had", size);
-    _Exit(1);
+    _Exit(MEM_STATUS);
 }
 
 void *xmalloc(size_t size)

@@ -19,6 +19,11 @@ char *xstrdup(const char *from) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 
+/* The exit status of a process that could not have more. */
+enum {
+    MEM_STATUS = 3
+};
+
 /* Sees to it that so many bytes lie aside. They are used up, all at once and
  * with a log line, before the process ends for want of memory. */
 void mem_reserve(size_t size);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/interrupt.h"
 #include "config/kinds.h"
 #include "config/luaerr.h"
 
@@ -212,9 +213,15 @@ static int call_format(lua_State *L)
     return 0;
 }
 
+/* A format function that runs longer than this is ended. */
+#define FORMAT_TIME CLOCK_SECOND
+
 int config_access_line(struct config *config, const struct access_entry *entry,
                        struct buf *line, struct err *err)
 {
     struct format_call call = {config->access_function, entry, line};
-    return luaerr_pcall(config->lua, call_format, &call, err);
+    interrupt_within(FORMAT_TIME);
+    int rc = luaerr_pcall(config->lua, call_format, &call, err);
+    interrupt_within(0);
+    return rc;
 }

@@ -5,6 +5,8 @@
  * coroutine has the hooks of the one that made it: so nobody needs to know
  * which of them runs, and a signal's handler only stores the reason.
  *
+ * It looks at the clock, too, for what may only take so long.
+ *
  * The first time it fires it notes where that is; the config may catch the
  * error, and meets it again at its next step.
  */
@@ -14,6 +16,7 @@
 
 #include <lauxlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/luaerr.h"
@@ -25,19 +28,25 @@ enum {
 static const char *volatile overdue; /* why; NULL: it has time */
 static lua_State *volatile running;
 static char *stuck; /* owned; the reason and the place, or NULL */
+static int64_t deadline = CLOCK_NEVER; /* base/clock.h */
+
+static const char *reason(void)
+{
+    return overdue ? overdue : "it takes too long";
+}
 
 /* Pushes the reason and where L is. */
 static void push_place(lua_State *L)
 {
     luaL_checkstack(L, 20, NULL); /* luaL_traceback of 5.4.4 forgets to */
-    lua_pushfstring(L, "%s: %s", luaerr_push_place(L), overdue);
+    lua_pushfstring(L, "%s: %s", luaerr_push_place(L), reason());
     luaL_traceback(L, L, lua_tostring(L, -1), 0);
 }
 
 static void on_steps(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    if (!overdue)
+    if (!overdue && clock_now() < deadline)
         return;
     lua_sethook(L, on_steps, LUA_MASKCOUNT, 1);
     if (!stuck) {
@@ -59,6 +68,11 @@ void interrupt_begin(lua_State *L)
 void interrupt_end(void)
 {
     running = NULL;
+}
+
+void interrupt_within(int64_t time)
+{
+    deadline = time ? clock_now() + time : CLOCK_NEVER;
 }
 
 void config_interrupt(const char *why)

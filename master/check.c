@@ -35,6 +35,7 @@ int master_check(const struct invocation *invocation)
     m.find_model = invocation->find_model;
     m.config_path = (char *)invocation->config_path;
     m.start_umask = setup_umask();
+    signals_hold();
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)

@@ -62,7 +62,9 @@ void load_bound(enum loading how, int64_t limit)
 
 void load_unbound(void)
 {
+    static const int urgent = SIGURG;
     sig_urge(0, 0);
+    sig_default(&urgent, 1); /* whoever sends it now means nothing */
     config_interrupt(NULL);
     app_interrupt_loading(NULL);
 }

@@ -98,12 +98,12 @@ static int open_file(const struct config *config, const char *path,
                      struct err *err)
 {
     if (privilege_changes(config))
-        return open_for_others(path, APPEND, &config->run_as, err);
-    int file = open(path, APPEND | O_CREAT, NEW_FILE);
+        return open_for_others(path, APPEND | NO_WAIT, &config->run_as, err);
+    int file = open(path, APPEND | NO_WAIT | O_CREAT, NEW_FILE);
     return file < 0 ? err_sys(err, "cannot open %s", path) : file;
 }
 
-/* In place of fd; -1: only to see whether it can be done. */
+/* In place of fd. */
 static int open_as(const struct config *config, const char *path, int fd,
                    struct err *err)
 {
@@ -112,9 +112,33 @@ static int open_as(const struct config *config, const char *path, int fd,
     int file = open_file(config, path, err);
     if (file < 0)
         return -1;
-    int rc = fd < 0 ? 0 : dup2(file, fd);
+    fcntl(file, F_SETFL, O_APPEND); /* only opening must not wait */
+    int rc = dup2(file, fd);
     close(file);
     return rc < 0 ? err_sys(err, "cannot open %s", path) : 0;
+}
+
+/* Opens it and changes nothing: what is made goes again. */
+static int try_file(const struct config *config, const char *path,
+                    struct err *err)
+{
+    int flags = APPEND | NO_WAIT;
+    int file = open(path, flags | O_CREAT | O_EXCL, NEW_FILE);
+    if (file >= 0)
+        unlink(path);
+    else if (errno == EEXIST)
+        file = open(path,
+                    privilege_changes(config) ? flags | O_NOFOLLOW
+                                              : flags | O_CREAT,
+                    NEW_FILE);
+    if (file < 0 && errno == ELOOP)
+        file = follow(path, flags, err);
+    else if (file < 0)
+        err_sys(err, "cannot open %s", path);
+    if (file < 0)
+        return -1;
+    close(file);
+    return 0;
 }
 
 int log_open(const struct config *config, int fd, struct err *err)
@@ -145,9 +169,9 @@ int log_open_access(const struct config *config, struct err *err)
 int logs_check(const struct config *config, struct err *err)
 {
     struct err why;
-    if (open_as(config, config->stderr_path, -1, &why) < 0)
+    if (config->stderr_path && try_file(config, config->stderr_path, &why) < 0)
         return err_set(err, "stderr_path: %s", why.text);
-    if (open_as(config, config->stdout_path, -1, &why) < 0)
+    if (config->stdout_path && try_file(config, config->stdout_path, &why) < 0)
         return err_set(err, "stdout_path: %s", why.text);
     return 0;
 }

@@ -86,7 +86,7 @@ static void keep_invocation(struct master *m, const struct invocation *how)
 }
 
 /* A reload finds the config again from another working directory. */
-static void keep_config_path(struct master *m)
+void keep_config_path(struct master *m)
 {
     if (!m->config_path || m->config_path[0] == '/' ||
         !m->setup.config->working_directory)
@@ -165,7 +165,7 @@ static bool anyone_left(const struct master *m)
     for (size_t i = 0; i < SLOT_COUNT; i++)
         if (m->slots.slot[i].state != SLOT_EMPTY)
             return true;
-    return m->upgrade.pid && m->stop != STOP_HANDOVER;
+    return m->upgrade.pid && m->upgrade.deadline;
 }
 
 /* The first worker is ready. */

@@ -58,6 +58,7 @@ enum reload_phase {
 struct reload {
     enum reload_phase phase;
     bool asked;        /* HUP came; it begins as soon as it can */
+    bool refills;      /* no WINCH has come since */
     struct setup next; /* owned; from RELOAD_CANARY on */
 };
 
@@ -139,6 +140,9 @@ int master_run(const struct invocation *invocation);
 int master_check(const struct invocation *invocation);
 
 /* ---- for the files of this room ---- */
+
+/* master.c: the config's path becomes absolute when its directory is left. */
+void keep_config_path(struct master *m);
 
 /* setup.c: loads the config, from the directory it names; shares with old what
  * both want, binds the rest. The master's own directory stays. */

@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -23,9 +24,15 @@ static const char *path_of(const struct master *m)
     return m->config_path ? m->config_path : "none";
 }
 
+/* Two paths may be one file: a directory may be a symbolic link. */
 static bool same(const char *a, const char *b)
 {
-    return a == b || (a && b && strcmp(a, b) == 0);
+    struct stat one, other;
+    if (!a || !b)
+        return a == b;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+            one.st_dev == other.st_dev && one.st_ino == other.st_ino);
 }
 
 /* ---- the end of it ---- */
@@ -68,6 +75,7 @@ static void begin(struct master *m)
 {
     struct err err;
     m->reload.asked = false;
+    m->reload.refills = true;
     notify_reloading();
     log_info("reloading config=%s", path_of(m));
     if (m->config_path) {
@@ -128,22 +136,26 @@ static void take_place(struct master *m, struct setup *old)
         m->sockets_since = m->generation;
     if (now->config->worker_processes != old->config->worker_processes)
         m->workers = now->config->worker_processes;
-    m->emptied = false;
+    m->emptied = m->emptied && !m->reload.refills;
 }
 
 void reload_canary_ready(struct master *m, struct slot *canary)
 {
     struct setup old;
+    struct err err;
     if (m->reload.phase != RELOAD_CANARY)
         return;
     canary->role = ROLE_WORKER;
     take_place(m, &old);
     log_set_level((enum log_level)m->setup.config->log_level);
+    keep_config_path(m);
     if (setup_enter(&m->setup) < 0)
         log_error("cannot enter %s", m->setup.directory);
     sockets_apply(&m->setup);
     if (!same(m->setup.pid, old.pid))
         pidfile_remove(old.pid);
+    else if (pidfile_write(m->setup.pid, &err) < 0) /* it may be gone */
+        log_error("%s", err.text);
     setup_free(&old);
     forget_text(m);
     m->reload.phase = RELOAD_NONE;

@@ -5,9 +5,11 @@
  * fails leaves the running setup as it was, and so does one that succeeds:
  * what both have, both own, until one of them is freed.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,9 +148,13 @@ static int load_inside(struct setup *s, const struct master *m,
  * setup before this one has changed. */
 static int enter_start(const struct master *m, struct err *err)
 {
-    if (m->start_directory && chdir(m->start_directory) < 0)
-        return err_sys(err, "cannot enter %s, where the server was started",
-                       m->start_directory);
+    if (m->start_directory && chdir(m->start_directory) < 0) {
+        log_warn("cannot enter %s, where the server was started: %s; relative "
+                 "paths begin in / now",
+                 m->start_directory, strerror(errno));
+        if (chdir("/") < 0)
+            return err_sys(err, "cannot enter /");
+    }
     umask(m->start_umask);
     return 0;
 }

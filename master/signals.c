@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/sig.h"
@@ -52,9 +53,10 @@ static void on_ttou(struct master *m)
 
 static void on_winch(struct master *m)
 {
-    if (m->stop || m->emptied)
+    if (m->stop || m->emptied || isatty(STDIN_FILENO)) /* it was resized */
         return;
     m->emptied = true;
+    m->reload.refills = false;
     log_info("workers=0, HUP brings %d back, TTIN one", m->workers);
 }
 
@@ -90,8 +92,9 @@ enum {
 /* What would end a program that does not handle it, and is no order to end. */
 static const int early[] = {SIGHUP, SIGUSR1, SIGUSR2};
 
-/* A shell lets its background jobs ignore INT and QUIT. */
-static const int orders[] = {SIGQUIT, SIGINT, SIGTERM};
+/* A shell lets its background jobs ignore INT and QUIT, and who ignores CHLD
+ * cannot wait for children. */
+static const int orders[] = {SIGQUIT, SIGINT, SIGTERM, SIGCHLD};
 
 void signals_hold(void)
 {

@@ -19,6 +19,10 @@ static const char *const names[] = {
     [SLOT_KILLED] = "killed",
 };
 
+enum {
+    REASON_MAX = 8192
+};
+
 void slots_init(struct slots *slots)
 {
     *slots = (struct slots){0};
@@ -64,6 +68,8 @@ struct slot *slot_by_pid(struct slots *slots, pid_t pid)
 void slot_reason(struct slot *slot, const char *text, size_t len)
 {
     size_t old = slot->reason ? strlen(slot->reason) : 0;
+    if (old + len > REASON_MAX) /* whoever sends so much is not to be trusted */
+        len = old < REASON_MAX ? REASON_MAX - old : 0;
     slot->reason = xrealloc(slot->reason, old + len + 1);
     memcpy(slot->reason + old, text, len);
     slot->reason[old + len] = '\0';

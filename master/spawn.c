@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/sig.h"
 #include "master/master.h"
+#include "worker/listener.h"
 #include "worker/model.h"
 #include "worker/worker.h"
 
@@ -46,12 +47,31 @@ static void run_hook(const struct order *order)
         log_error("%s", err.text);
 }
 
+static bool has(const struct setup *s, const struct listener *l)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i] == l)
+            return true;
+    return false;
+}
+
+/* A socket that a reload drops, or one of a reload that fails, must not stay
+ * open in somebody who does not accept from it. */
+static void close_others(const struct setup *theirs, const struct setup *ours)
+{
+    for (size_t i = 0; i < theirs->listener_count; i++)
+        if (!has(ours, theirs->listeners[i]))
+            fd_close(&theirs->listeners[i]->fd);
+}
+
 /* In the child: everything of the master's that is not for workers of this
  * setup. A log file that was renamed and removed stays on the disk for as long
  * as anybody has it open. */
 static void close_masters(struct master *m, const struct setup *setup)
 {
     daemon_forget();
+    close_others(&m->setup, setup);
+    close_others(&m->reload.next, setup);
     if (setup != &m->setup)
         setup_close_access_log(&m->setup);
     if (setup != &m->reload.next)

@@ -21,6 +21,11 @@
 #define TICK  CLOCK_SECOND
 #define DYING (5 * CLOCK_SECOND)
 
+/* What a worker's pipe can hold is heard at a time, and no more. */
+enum {
+    READS = 16
+};
+
 /* ---- the dead ---- */
 
 static void describe(int status, char text[64])
@@ -160,9 +165,12 @@ static void hear(struct master *m, struct slot *slot, const char *said,
 void read_status(struct master *m, struct slot *slot)
 {
     char said[4096];
-    ssize_t n;
-    while ((n = read(slot->status, said, sizeof said)) > 0)
-        hear(m, slot, said, (size_t)n);
+    ssize_t n = 1;
+    for (int i = 0; i < READS && n > 0; i++) {
+        n = read(slot->status, said, sizeof said);
+        if (n > 0)
+            hear(m, slot, said, (size_t)n);
+    }
     if (n == 0)
         fd_close(&slot->status);
 }

@@ -190,6 +190,8 @@ static void hand_over(struct master *m)
     pidfile_remove_aside(m->setup.pid);
     m->upgrade.deadline = 0;
     notify_hand_over(m->upgrade.pid);
+    if (m->reload.asked) /* it may have read the config before */
+        kill(m->upgrade.pid, SIGHUP);
     stop_begin(m, STOP_HANDOVER);
 }
 
@@ -239,8 +241,14 @@ bool upgrade_ended(struct master *m, pid_t pid, const char *how)
 
 void upgrade_cancel(struct master *m)
 {
-    if (m->upgrade.pid && m->stop != STOP_HANDOVER)
-        kill(m->upgrade.pid, m->stop == STOP_QUICK ? SIGINT : SIGQUIT);
+    struct upgrade *u = &m->upgrade;
+    bool quick = m->stop == STOP_QUICK;
+    if (!u->pid || !u->deadline) /* 0: handed over, it is the server now */
+        return;
+    kill(u->pid, quick ? SIGINT : SIGQUIT);
+    u->backing_out = true;
+    u->deadline = clock_now() +
+                  (quick ? CLOCK_SECOND : m->setup.config->graceful_timeout);
 }
 
 /* ---- the new master ---- */

@@ -43,7 +43,7 @@ void watchdog_looked(struct master *m, int64_t due)
     m->watch.alive = now;
     if (absent < ABSENCE)
         return;
-    log_warn("the master did not run for %.1fs", seconds(absent));
+    log_warn("the master was held up for %.1fs", seconds(absent));
     m->watch.woken = now;
     for (size_t i = 0; i < SLOT_COUNT; i++)
         postpone(&m->slots.slot[i], absent);
@@ -157,7 +157,7 @@ static void check_slot(struct master *m, struct slot *slot, int64_t now)
 {
     if (slot->state == SLOT_EMPTY || slot->state == SLOT_KILLED)
         return;
-    if (slot->stopped)
+    if (slot->stopped && !(m->stop && now >= slot->kill_at))
         check_stopped(m, slot, now);
     else if (slot->state == SLOT_STARTING)
         check_start(m, slot, now);
@@ -177,6 +177,7 @@ void watchdog_turn(struct master *m)
 int64_t watchdog_next(const struct slot *slot, int64_t due)
 {
     int64_t look = clock_now() + slot->timeout / 4;
-    int64_t next = slot->kill_at < look ? slot->kill_at : look;
+    bool kills = slot->kill_at < look && !slot->stopped;
+    int64_t next = kills ? slot->kill_at : look;
     return next < due ? next : due;
 }

@@ -315,11 +315,16 @@ void listener_close(struct listener *l)
     free(l);
 }
 
-void listener_unlink(const struct listener *l)
+static bool is_there(const struct listener *l)
 {
     struct stat st;
-    if (l->path && l->owner == LISTENER_OURS && stat(l->path, &st) == 0 &&
-        st.st_dev == l->dev && st.st_ino == l->ino)
+    return stat(l->path, &st) == 0 && st.st_dev == l->dev &&
+           st.st_ino == l->ino;
+}
+
+void listener_unlink(const struct listener *l)
+{
+    if (l->path && l->owner == LISTENER_OURS && is_there(l))
         unlink(l->path);
 }
 
@@ -356,7 +361,8 @@ bool listener_is(const struct listener *l, const struct listen_spec *spec)
     if (a.given)
         return l->given && strcmp(l->given, a.given) == 0;
     if (a.path || l->path)
-        return a.path && l->path && strcmp(l->path, a.path) == 0;
+        return a.path && l->path && strcmp(l->path, a.path) == 0 &&
+               (l->owner == LISTENER_SYSTEMD || is_there(l));
     if (resolve(spec->address, &addr, &len, &err) < 0)
         return false;
     struct peer want;

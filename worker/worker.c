@@ -206,8 +206,6 @@ static void leave(struct worker *w, enum quit how)
     w->quit_since = clock_now();
     w->drains = w->drains || how == QUIT_STOP;
     w->quit = how;
-    /* Should the master not be there to kill what does not end. */
-    alarm((unsigned)(w->config->graceful_timeout / CLOCK_SECOND) + 2);
     log_info("leaving how=%s", how == QUIT_STOP ? "stop" : "retire");
     title_set("rainbows worker[%d] %s (leaving)", w->number, w->model->name);
 }
@@ -215,11 +213,19 @@ static void leave(struct worker *w, enum quit how)
 static void reopen_logs(struct worker *w)
 {
     const struct config *config = w->config;
+    access_flush(w);
     if (config->stderr_path && log_reopen(config->stderr_path, 2) < 0)
         log_error("cannot reopen %s: %s", config->stderr_path, strerror(errno));
     if (config->stdout_path && log_reopen(config->stdout_path, 1) < 0)
         log_error("cannot reopen %s: %s", config->stdout_path, strerror(errno));
     access_reopen(w);
+}
+
+/* Nobody but the clock kills it when it does not end: the master is gone, or
+ * does not know. */
+static void end_in_time(const struct worker *w)
+{
+    alarm((unsigned)(w->config->graceful_timeout / CLOCK_SECOND) + 2);
 }
 
 static void drain_and_leave(struct worker *w)
@@ -233,6 +239,7 @@ static void master_gone(struct worker *w)
     log_warn("the master is gone");
     close(w->control);
     w->control = -1;
+    end_in_time(w);
     leave(w, QUIT_STOP);
 }
 
@@ -261,6 +268,13 @@ _Noreturn static void leave_at_once(struct worker *w)
     _exit(WORKER_DONE);
 }
 
+/* By a person, or with the whole group; the master need not know. */
+static void leave_as_told(struct worker *w)
+{
+    end_in_time(w);
+    leave(w, QUIT_STOP);
+}
+
 void worker_notice(struct worker *w)
 {
     access_tick(w);
@@ -271,7 +285,7 @@ void worker_notice(struct worker *w)
         else if (signo == SIGINT)
             leave_at_once(w);
         else
-            leave(w, QUIT_STOP); /* perhaps the whole group was told */
+            leave_as_told(w);
     }
 }
 

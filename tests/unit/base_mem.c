@@ -51,7 +51,7 @@ Test(mem, ends_the_process_with_one_line_when_there_is_none)
         _exit(0);
     }
     cr_assert_eq(waitpid(pid, &status, 0), pid);
-    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == MEM_STATUS);
     cr_expect_not_null(strstr(logs_next(), "ERROR rainbows out of memory"));
     cr_expect_str_eq(logs_next(), "");
 }
