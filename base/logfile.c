@@ -88,5 +88,5 @@ ssize_t logfile_write(const struct logfile *log, const char *bytes, size_t n)
 
 size_t logfile_atomic(const struct logfile *log)
 {
-    return log->kind == LOGFILE_STREAM ? PIPE_BUF : SIZE_MAX;
+    return log->kind == LOGFILE_FILE ? SIZE_MAX : PIPE_BUF;
 }

@@ -102,6 +102,19 @@ static int drive_on(lua_State *L, int status, lua_KContext as)
     return drive(L, co, 0, (int)as);
 }
 
+/* What is closed there runs the app's code. */
+static int reset(lua_State *L, lua_State *co)
+{
+    struct app *app = app_of(L);
+    struct active inner;
+    active_push(app, &inner, co);
+    int status = lua_resetthread(co);
+    active_pop(app, &inner);
+    if (app->late)
+        interrupt_arm(L);
+    return status;
+}
+
 static int drive_failed(lua_State *L, lua_State *co, int as)
 {
     if (as == AS_RESUME) {
@@ -112,7 +125,7 @@ static int drive_failed(lua_State *L, lua_State *co, int as)
     }
     int status = lua_status(co);
     if (status != LUA_OK && status != LUA_YIELD) {
-        status = lua_resetthread(co);
+        status = reset(L, co);
         lua_xmove(co, L, 1);
     } else {
         lua_xmove(co, L, 1);
@@ -182,6 +195,24 @@ static int wrapped(lua_State *L)
     return drive(L, co, args, AS_WRAP);
 }
 
+static int close_coroutine(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTHREAD);
+    lua_State *co = lua_tothread(L, 1);
+    lua_Debug ar;
+    if (co == L)
+        return luaL_error(L, "cannot close a running coroutine");
+    if (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar))
+        return luaL_error(L, "cannot close a normal coroutine");
+    if (reset(L, co) == LUA_OK) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushboolean(L, 0);
+    lua_xmove(co, L, 1);
+    return 2;
+}
+
 static int wrap(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -235,8 +266,10 @@ void coro_traceback(lua_State *L, lua_State *from, const char *text)
 
 void coro_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"close", close_coroutine},
+                                         {"resume", resume},
+                                         {"wrap", wrap},
+                                         {NULL, NULL}};
     lua_getglobal(L, "coroutine");
     luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);

@@ -141,7 +141,10 @@ char *app_traceback(struct app *app, lua_State *from, const char *why)
     size_t cap = memory_open_reserve(&app->memory);
     lua_pushcfunction(L, build_traceback);
     lua_pushlightuserdata(L, &death);
+    struct active here; /* a __tostring is the app's code */
+    active_push(app, &here, L);
     bool made = lua_pcall(L, 1, 1, 0) == LUA_OK;
+    active_pop(app, &here);
     app->memory.cap = cap;
     const char *text = made ? lua_tostring(L, -1) : bare_text(L, &death);
     char *explained = memory_explain(&app->memory, text);

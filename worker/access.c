@@ -83,6 +83,11 @@ static const char *reason(const struct access *a)
 /* A failure and the lines that were lost, but not too often. */
 static void complain(struct access *a, int64_t now)
 {
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&log, 1, 0) == 0) { /* the log may be the pipe that is full */
+        arm(a, now + ERROR_PAUSE);
+        return;
+    }
     if (now - a->said_at < SAY_PAUSE) {
         arm(a, a->said_at + SAY_PAUSE);
         return;

@@ -188,9 +188,11 @@ int worker_main(struct worker *w)
     } else {
         tell_ready(w);
         status = w->model->run(w);
+        access_flush(w); /* at_quit may hang */
         quit_apps(w);
         log_info("done");
     }
+    urgent_close();
     conn_trim();
     access_close(w);
     free_apps(w);

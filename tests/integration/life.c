@@ -158,6 +158,16 @@ Test(life, int_is_quick)
     await_close(fd);
 }
 
+Test(life, int_is_quick_with_a_worker_that_is_stopped)
+{
+    server.errors_expected = true;
+    server_start(&server, with("worker_processes(1) timeout(60)"));
+    kill(server_worker(&server, 0), SIGSTOP);
+    server_await(&server, "is stopped");
+    server_signal(&server, SIGINT);
+    cr_assert_eq(WEXITSTATUS(server_wait(&server)), 2);
+}
+
 Test(life, quit_serves_the_queue_and_closes_idle_connections)
 {
     server_start(&server, with("worker_processes(1) keepalive_timeout(60)"));

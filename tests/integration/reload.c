@@ -2,10 +2,13 @@
 /*
  * HUP: a reload brings everything of the new config and code, or nothing.
  */
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -315,4 +318,65 @@ Test(reload, changes_the_model)
     server_await(&server, ready);
     server_await(&server, "exit=0");
     assert_serves("one");
+}
+
+static bool refuses(int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int rc = connect(fd, (struct sockaddr *)&to, sizeof to);
+    close(fd);
+    return rc < 0;
+}
+
+Test(reload, closes_an_address_that_it_drops_everywhere)
+{
+    char config[256];
+    start_now("");
+    snprintf(config, sizeof config, "app('now.lua') listen('unix:%s/sock')",
+             server.dir);
+    server_rewrite(&server, config);
+    server_signal(&server, SIGHUP);
+    server_await(&server, "exit=0");
+    cr_assert(refuses(server.port));
+}
+
+Test(reload, finds_the_config_again_after_it_has_named_a_directory)
+{
+    char config[256];
+    start_now("");
+    mkdir(server_path(&server, "sub"), 0755);
+    server_write(&server, "sub/now.lua", ANSWERS("sub"));
+    snprintf(config, sizeof config,
+             "app('now.lua') working_directory('sub') listen('127.0.0.1:%d')",
+             server.port);
+    server_rewrite(&server, config);
+    for (int i = 1; i <= 2; i++) {
+        server_signal(&server, SIGHUP);
+        server_await_times(&server, "reloaded generation=", i);
+        server_await_times(&server, "exit=0", i);
+    }
+    assert_serves("sub");
+    cr_expect_eq(unlink(server_path(&server, "sub/now.lua")), 0);
+    cr_expect_eq(rmdir(server_path(&server, "sub")), 0);
+}
+
+Test(reload, writes_a_pid_file_that_has_gone)
+{
+    start_now("pid(\"pid\")");
+    unlink(server_path(&server, "pid"));
+    server_signal(&server, SIGHUP);
+    server_await(&server, "exit=0");
+    cr_assert(server_has(&server, "pid"));
+}
+
+Test(reload, that_fails_leaves_no_log_behind)
+{
+    start_now("");
+    assert_undone("app(\"now.lua\") stderr_path(\"other\") "
+                  "stdout_path(\"/nonexistent/log\")",
+                  "stdout_path: cannot open");
+    cr_assert_not(server_has(&server, "other"));
 }

@@ -53,6 +53,21 @@ static const char *const snippets[] = {
     "local f = wrap(function() end) f()\n"
     "return show(pcall(function() f() end))",
     "local f f = wrap(function() return f() end) return show(pcall(f))",
+    /* close */
+    "local co = create(function() end) return show(coroutine.close(co))",
+    "local co = create(error) resume(co, 'x')\n"
+    "return show(coroutine.close(co))",
+    "local co = wrap(function() return show(pcall(coroutine.close,\n"
+    "  (coroutine.running()))) end) return co()",
+    "local a a = create(function() return resume(create(function()\n"
+    "  return coroutine.close(a) end)) end) return show(resume(a))",
+    "local t = {} local co = create(function()\n"
+    "  local x <close> = closing(function(e) t[#t + 1] = tostring(e) end)\n"
+    "  yield() end) resume(co) return show(coroutine.close(co)) .. t[1]",
+    "local co = create(function()\n"
+    "  local x <close> = closing(function() error('y', 0) end)\n"
+    "  yield() end) resume(co) return show(coroutine.close(co))",
+    "return show(pcall(coroutine.close)) .. show(pcall(coroutine.close, 5))",
     /* wrong arguments */
     "return show(pcall(resume))",
     "return show(pcall(resume, 5))",
