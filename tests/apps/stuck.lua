@@ -34,6 +34,29 @@ paths["/closes"] = function()
     rainbows.sleep(60)
 end
 
+-- The same in a coroutine of the app's own, and in what tells of an error.
+local function hanging(event)
+    return setmetatable({}, { [event] = function() while true do end end })
+end
+
+paths["/coclose"] = function()
+    local co = coroutine.create(function()
+        local hangs <close> = hanging("__close")
+        coroutine.yield()
+    end)
+    coroutine.resume(co)
+    coroutine.close(co)
+end
+
+paths["/wrapclose"] = function()
+    coroutine.wrap(function()
+        local hangs <close> = hanging("__close")
+        error("x")
+    end)()
+end
+
+paths["/tostring"] = function() error(hanging("__tostring")) end
+
 -- Reads the body, and then takes some time of its own.
 local reads = {}
 

@@ -372,6 +372,27 @@ Test(reload, writes_a_pid_file_that_has_gone)
     cr_assert(server_has(&server, "pid"));
 }
 
+/* Opening it would wait for a reader, and the master with it. */
+Test(reload, with_a_log_that_nobody_reads_is_undone)
+{
+    start_now("");
+    cr_assert_eq(mkfifo(server_path(&server, "fifo"), 0600), 0);
+    assert_undone("app(\"now.lua\") stderr_path(\"fifo\")",
+                  "stderr_path: cannot open fifo");
+}
+
+Test(reload, is_not_disturbed_by_a_stray_signal)
+{
+    start_now("");
+    for (int i = 0; i < 5; i++)
+        server_signal(&server, SIGURG);
+    assert_serves("one");
+    server_signal(&server, SIGHUP);
+    server_await(&server, "reloaded generation=2");
+    server_await(&server, "exit=0");
+    assert_serves("one");
+}
+
 Test(reload, that_fails_leaves_no_log_behind)
 {
     start_now("");

@@ -261,6 +261,20 @@ Test(stuck, closing_is_interrupted)
     cr_assert_eq(server_worker(s, 0), worker);
 }
 
+Test(stuck, what_the_app_closes_or_tells_is_interrupted)
+{
+    static const char *const paths[] = {"/coclose", "/wrapclose", "/tostring"};
+    struct server *s = &servers[0];
+    need_signals();
+    serve(s, "timeout(0.3)");
+    pid_t worker = server_worker(s, 0);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(get(s, paths[i]).status, 500, "%s", paths[i]);
+        cr_expect_eq(server_worker(s, 0), worker, "%s", paths[i]);
+    }
+    cr_assert_str_eq(get(s, "/").body, "hello");
+}
+
 /* ---- clients that take their time ---- */
 
 /* It takes longer than timeout, though the app does not. */
