@@ -129,6 +129,7 @@ void conn_init(struct conn *c, struct worker *worker,
         .state = CONN_HEAD,
         .now = clock_now(),
     };
+    c->came = c->now;
     conn_enter(c, conn_first_state(c));
     if (c->state == CONN_CLOSED)
         c->deadline = c->now;
@@ -185,8 +186,7 @@ int64_t conn_spare_from(const struct conn *c)
                       : c->state == CONN_HEAD && !c->head_begun;
     if (!silent)
         return CLOCK_NEVER;
-    return c->deadline - c->worker->config->client_header_timeout +
-           CONN_SILENCE;
+    return c->came + CONN_SILENCE; /* the deadline may have come nearer */
 }
 
 bool conn_lingers(const struct conn *c)

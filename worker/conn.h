@@ -52,7 +52,8 @@ struct conn {
     const struct transport *transport; /* shared, static */
     struct worker *worker;             /* borrowed */
     const struct listener *listener;   /* borrowed */
-    int64_t now;                       /* of the current step; base/clock.h */
+    int64_t came;                      /* when; base/clock.h */
+    int64_t now;                       /* of the current step */
     int64_t began;                     /* when the current step did */
     int64_t deadline; /* of the protocol: head, body, idle, write, linger */
     struct exchange *exchange; /* owned; the request in progress, or NULL */

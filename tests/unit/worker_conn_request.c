@@ -169,6 +169,18 @@ Test(conn_request, passes_over_nothing_when_the_server_stops)
     s.worker.quit = QUIT_NOT;
 }
 
+/* It came out of the queue just now, and may begin to send any moment. */
+Test(conn_request, is_waited_for_a_moment_when_the_server_stops)
+{
+    s.worker.quit = QUIT_STOP;
+    s.worker.quit_since = clock_now();
+    step();
+    waits_for(POLLIN, CONN_HEAD);
+    cr_expect_gt(conn_spare_from(&s.conn), clock_now());
+    cr_expect_lt(s.conn.deadline, clock_now() + 2 * CLOCK_SECOND);
+    s.worker.quit = QUIT_NOT;
+}
+
 Test(conn_request, that_never_ends_is_waited_for_no_longer_than_a_body)
 {
     talk(UNREAD("Content-Length: 5\r\n") "he");
