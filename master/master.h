@@ -106,7 +106,8 @@ struct master {
     const struct config_overrides *overrides;
     const struct model *(*find_model)(const char *name, struct err *err);
     char *start_directory; /* owned; symbolic links in it are kept */
-    char *config_path;     /* owned; absolute; NULL: none */
+    char *config_path;     /* owned; absolute as soon as another directory is
+                              entered; NULL: none */
     char *config_text;     /* owned; loaded in the file's stead; NULL: the file
                               itself is read */
     size_t config_size;
