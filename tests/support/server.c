@@ -252,8 +252,6 @@ static void run_server(const struct server *s)
         setenv("LD_PRELOAD", s->preload, 1);
         setenv("PRELOAD_FILE", s->preload_file, 1);
     }
-    signal(SIGINT, SIG_DFL); /* which a shell's background jobs ignore */
-    signal(SIGQUIT, SIG_DFL);
     if (s->become)
         s->become();
     const char *program = s->program ? s->program : RAINBOWS;
@@ -277,6 +275,10 @@ void server_launch(struct server *s, const char *config)
     server_rewrite(s, config);
     server_write(s, "log", "");
     s->log_read = s->seen = 0; /* perhaps it is started once more */
+    /* A shell's background jobs ignore these, and the server may be sent one
+     * from its first moment. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     s->pid = fork();
     if (s->pid == 0)
         run_server(s);
