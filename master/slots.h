@@ -41,16 +41,17 @@ struct slot {
     struct heartbeat heartbeat; /* owned; shared with the worker */
     int64_t timeout, graceful_timeout, boot_timeout; /* of its config */
     bool was_ready;
-    bool tired;      /* asks to be replaced */
-    bool urged;      /* was asked what it starts for so long */
-    char *reason;    /* owned; why it could not start, or NULL */
-    int64_t entered; /* of the call that is checked; base/clock.h */
-    int warnings;    /* that were sent about it, */
-    int64_t warned;  /* and when the last one was */
-    int64_t since;   /* when the state began; base/clock.h */
-    int64_t kill_at; /* when patience ends; CLOCK_NEVER: it does not */
-    int64_t stopped; /* since when SIGSTOP holds it; 0: it does not, */
-    int64_t resumed; /* and when it went on after one */
+    bool tired;            /* asks to be replaced */
+    bool urged;            /* was asked what it starts for so long */
+    char *reason;          /* owned; why it could not start, or NULL */
+    int64_t entered;       /* of the call that is checked; base/clock.h */
+    int warnings;          /* that were sent about it, */
+    int64_t warned;        /* and when the last one was, */
+    int64_t warned_before; /* and the one before */
+    int64_t since;         /* when the state began; base/clock.h */
+    int64_t kill_at;       /* when patience ends; CLOCK_NEVER: it does not */
+    int64_t stopped;       /* since when SIGSTOP holds it; 0: it does not, */
+    int64_t resumed;       /* and when it went on after one */
 };
 
 /* What the master remembers of a worker's number from process to process. */

@@ -19,6 +19,8 @@
 
 #define GRACE    CLOCK_SECOND
 #define WARNINGS 2
+/* With more for calls that have become late beside the first. */
+#define WARNINGS_MOST 4
 
 /* The master came so much later than it wanted: it did not run. */
 #define ABSENCE CLOCK_SECOND
@@ -100,6 +102,18 @@ static void log_late(const struct slot *slot, int64_t now, const char *what)
                  call.request, what);
 }
 
+/* Was every call that is late so at two warnings? Only then its stack is in the
+ * log. */
+static bool all_asked(const struct slot *slot, int64_t now)
+{
+    struct late_call call;
+    size_t next = 0;
+    while (heartbeat_late(&slot->heartbeat, now - slot->timeout, &next, &call))
+        if (call.entered + slot->timeout > slot->warned_before)
+            return false;
+    return true;
+}
+
 static void check_call(struct master *m, struct slot *slot, int64_t now)
 {
     char why[96];
@@ -112,7 +126,8 @@ static void check_call(struct master *m, struct slot *slot, int64_t now)
     if (!entered || now - counts <= slot->timeout ||
         (slot->warnings && now - slot->warned < GRACE))
         return;
-    if (slot->warnings == WARNINGS) {
+    if (slot->warnings == WARNINGS_MOST ||
+        (slot->warnings >= WARNINGS && all_asked(slot, now))) {
         snprintf(why, sizeof why,
                  "stuck in the app for more than timeout=%.3gs",
                  seconds(slot->timeout));
@@ -120,6 +135,7 @@ static void check_call(struct master *m, struct slot *slot, int64_t now)
         return;
     }
     slot->warnings++;
+    slot->warned_before = slot->warned;
     slot->warned = now;
     log_late(slot, now,
              slot->warnings == 1 ? "interrupting it" : "asking where it is");
